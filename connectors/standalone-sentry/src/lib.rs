@@ -1,0 +1,1 @@
+//! rescind-standalone-sentry

@@ -1,0 +1,1 @@
+//! Lanes, dispatch, commit, evidence, progress.

@@ -1,0 +1,1 @@
+//! Wrappers around any provider: `guard → trace → timeout → connector`, built in one place.

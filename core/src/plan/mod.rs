@@ -1,0 +1,1 @@
+//! From input to an accepted order.
