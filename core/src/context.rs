@@ -152,6 +152,11 @@ impl Context {
         self.port.observe(observation);
     }
 
+    /// The lane this call pays to, for a connector that joins several calls into one request.
+    pub fn lane(&self) -> Arc<dyn LanePort> {
+        Arc::clone(&self.port)
+    }
+
     /// How long this call has waited for quota so far: time that no time-out counts. Waits of several requests that
     /// overlap count once each; the longest current one is included.
     pub fn waited(&self) -> Duration {

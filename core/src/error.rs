@@ -128,6 +128,23 @@ impl Error {
         self
     }
 
+    /// The same failure for another call that met it too; the source stays with the first.
+    #[must_use]
+    pub fn for_another_call(&self) -> Self {
+        let inner = &self.0;
+        Self(Box::new(Inner {
+            kind: inner.kind,
+            retry: inner.retry,
+            operation: inner.operation,
+            message: inner.message.clone(),
+            hint: inner.hint.clone(),
+            vendor_code: inner.vendor_code.clone(),
+            vendor_request_id: inner.vendor_request_id.clone(),
+            lane_fault: inner.lane_fault,
+            source: None,
+        }))
+    }
+
     /// The kind.
     pub fn kind(&self) -> ErrorKind {
         self.0.kind
