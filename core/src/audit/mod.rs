@@ -1,4 +1,14 @@
 //! The record: append-only, hash-chained, signed at checkpoints, and verifiable without us.
+//!
+//! [`entry`] says which bytes of an entry are hashed, [`tree`] and [`note`] what a checkpoint signs, [`export`] how the
+//! record is written to a file, and [`verify`] finds the place where it was changed. `examples/verify_audit.py` does
+//! the same with none of our code.
+
+pub mod entry;
+pub mod export;
+pub mod note;
+pub mod tree;
+pub mod verify;
 
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
