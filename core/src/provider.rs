@@ -100,6 +100,9 @@ pub struct Descriptor {
     /// Which tenant of the vendor it speaks to, in a form that stays the same for the same tenant. An open order is
     /// bound to it. Not a URL: a test server may move.
     pub vendor_tenant: String,
+    /// Which registered application calls it, where the vendor counts quota by application. Two providers of one
+    /// application and one vendor tenant share their quota; the configuration warns of it.
+    pub application: Option<String>,
     /// The documented budgets, the main one first. Empty: nothing is documented, only the answers set the pace.
     pub budgets: Vec<Budget>,
     /// What the first request of a call of each role costs; the lane pays it before it dispatches the call.
@@ -123,6 +126,7 @@ impl Descriptor {
             name,
             kind,
             vendor_tenant: vendor_tenant.into(),
+            application: None,
             budgets: Vec::new(),
             first_cost: FirstCosts::default(),
             max_in_flight: 8,

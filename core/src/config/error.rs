@@ -96,10 +96,10 @@ impl fmt::Display for Problem {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match &self.place {
             Some(Place::File { path, line, column }) => {
-                write!(f, "{}:{line}:{column}: ", path.display())?
+                write!(f, "{}:{line}:{column}: ", path.display())?;
             }
             Some(Place::Environment { variable }) => {
-                write!(f, "environment variable {variable}: ")?
+                write!(f, "environment variable {variable}: ")?;
             }
             Some(Place::Flag { flag }) => write!(f, "{flag}: ")?,
             None => {}

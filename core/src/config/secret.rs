@@ -1,19 +1,63 @@
 //! Where a secret is, never what it is.
 
+use std::fmt;
 use std::path::PathBuf;
 
 use schemars::JsonSchema;
 use secrecy::SecretString;
+use serde::de::value::MapAccessDeserializer;
+use serde::de::{self, Deserializer, MapAccess, Visitor};
 use serde::{Deserialize, Serialize};
 
 /// Names the place of a secret: `{ env = "NAME" }` or `{ file = "path" }`.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
 #[serde(rename_all = "snake_case", deny_unknown_fields)]
 pub enum SecretSource {
     /// An environment variable.
     Env(String),
     /// A file that only its owner may read.
     File(PathBuf),
+}
+
+impl<'de> Deserialize<'de> for SecretSource {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        deserializer.deserialize_any(PlaceVisitor)
+    }
+}
+
+const NEVER_HERE: &str =
+    "a secret is never written here; say where it is: { env = \"NAME\" } or { file = \"path\" }";
+
+struct PlaceVisitor;
+
+impl<'de> Visitor<'de> for PlaceVisitor {
+    type Value = SecretSource;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("{ env = \"NAME\" } or { file = \"path\" }")
+    }
+
+    fn visit_str<E: de::Error>(self, _: &str) -> Result<SecretSource, E> {
+        Err(E::custom(NEVER_HERE))
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, map: A) -> Result<SecretSource, A::Error> {
+        let Written { env, file } = Written::deserialize(MapAccessDeserializer::new(map))?;
+        match (env, file) {
+            (Some(name), None) => Ok(SecretSource::Env(name)),
+            (None, Some(path)) => Ok(SecretSource::File(path)),
+            _ => Err(de::Error::custom(
+                "needs exactly one of: env = \"NAME\", file = \"path\"",
+            )),
+        }
+    }
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Written {
+    env: Option<String>,
+    file: Option<PathBuf>,
 }
 
 impl SecretSource {
@@ -55,7 +99,8 @@ fn only_owner_reads(path: &std::path::Path) -> Result<(), String> {
         .map_err(|error| format!("the file {} cannot be read: {error}", path.display()))?
         .permissions()
         .mode();
-    if mode & 0o077 == 0 {
+    let others = mode & 0o077;
+    if others == 0 {
         return Ok(());
     }
     Err(format!(

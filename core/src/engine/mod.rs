@@ -1,1 +1,2 @@
 //! Lanes, dispatch, commit, evidence, progress.
+pub mod fleet;
