@@ -1,2 +1,5 @@
 //! Lanes, dispatch, commit, evidence, progress.
+
 pub mod fleet;
+pub mod lane;
+pub mod pacer;

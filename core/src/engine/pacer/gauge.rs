@@ -1,0 +1,214 @@
+//! One documented budget, and what is left of it.
+
+use std::collections::VecDeque;
+use std::time::Duration;
+
+use crate::budget::{Budget, BudgetShape};
+
+/// The part of a documented quota that is used: clocks differ, and a vendor counts what we do not see.
+const MARGIN: f64 = 0.99;
+
+/// The part of a window that only urgent work may take at once; everybody else takes it drop by drop, so that the end
+/// of a window has something left for a person who cannot wait.
+const RESERVED: f64 = 0.1;
+
+/// A window is counted in this many slots; a slot returns when its youngest entry does.
+const SLOTS: u32 = 128;
+
+/// What is left of one budget.
+#[derive(Debug, Clone)]
+pub(super) struct Gauge {
+    name: &'static str,
+    capacity: f64,
+    per: Duration,
+    count: Count,
+}
+
+#[derive(Debug, Clone)]
+enum Count {
+    /// What was left at an instant; negative after a request that costs more than the bucket holds.
+    Bucket { level: f64, at: Duration },
+    /// What was spent, by slot, and when the next drop of the reserve may go to ordinary work.
+    Window {
+        spent: VecDeque<(Duration, f64)>,
+        drop_at: Duration,
+    },
+}
+
+impl Gauge {
+    /// A gauge that shows the whole budget.
+    pub(super) fn full(budget: &Budget) -> Self {
+        let capacity = f64::from(budget.units) * MARGIN;
+        Self {
+            name: budget.name,
+            capacity,
+            per: budget.per.max(Duration::from_millis(1)),
+            count: match budget.shape {
+                BudgetShape::Bucket => Count::Bucket {
+                    level: capacity,
+                    at: Duration::ZERO,
+                },
+                BudgetShape::Window => Count::Window {
+                    spent: VecDeque::new(),
+                    drop_at: Duration::ZERO,
+                },
+            },
+        }
+    }
+
+    /// A gauge rebuilt from what was spent, oldest first, each as an age. What happened before the record counts as
+    /// spent: the record begins with an empty bucket.
+    pub(super) fn rebuilt(budget: &Budget, now: Duration, spent: &[(Duration, f64)]) -> Self {
+        let mut gauge = Self::full(budget);
+        match &mut gauge.count {
+            Count::Bucket { level, at } => {
+                let refill = gauge.capacity / gauge.per.as_secs_f64();
+                let oldest = spent.first().map_or(Duration::ZERO, |(age, _)| *age);
+                let mut age = oldest.max(gauge.per);
+                let mut left = 0.0_f64;
+                for &(then, units) in spent {
+                    left = (left + refill * (age.saturating_sub(then)).as_secs_f64())
+                        .min(gauge.capacity);
+                    left -= units;
+                    age = then.min(age);
+                }
+                *level = (left + refill * age.as_secs_f64()).min(gauge.capacity);
+                *at = now;
+            }
+            Count::Window { spent: slots, .. } => {
+                // An age may reach back before the pacer's zero; such a slot is put where it returns at the right time.
+                for &(age, units) in spent {
+                    if let Some(rest) = gauge.per.checked_sub(age) {
+                        slots.push_back((now + rest, units));
+                    }
+                }
+            }
+        }
+        gauge
+    }
+
+    pub(super) fn name(&self) -> &'static str {
+        self.name
+    }
+
+    /// How much of the budget is used, 0 to 1.
+    pub(super) fn used(&self, now: Duration) -> f64 {
+        (1.0 - self.left(now) / self.capacity).clamp(0.0, 1.0)
+    }
+
+    /// The steady rate, in units a second.
+    pub(super) fn per_sec(&self) -> f64 {
+        self.capacity / self.per.as_secs_f64()
+    }
+
+    /// The budget is larger or smaller than thought; what was spent stays spent.
+    pub(super) fn resize(&mut self, units: u32, now: Duration) {
+        let capacity = f64::from(units) * MARGIN;
+        let left = self.left(now);
+        if let Count::Bucket { level, at } = &mut self.count {
+            *level = left + capacity - self.capacity;
+            *at = now;
+        }
+        self.capacity = capacity;
+    }
+
+    /// When `units` can be taken while `kept` stay for somebody who came before.
+    pub(super) fn ready_at(&self, now: Duration, units: f64, kept: f64, urgent: bool) -> Duration {
+        // What costs more than the budget holds goes when the budget is whole, and leaves a debt.
+        let wanted = (units + kept).min(self.capacity);
+        match &self.count {
+            Count::Bucket { level, at } => {
+                let left = self.left(now);
+                // The slack keeps a wait from ending a rounding error too early.
+                if left >= wanted - 1e-6 {
+                    return now;
+                }
+                let missing = wanted - level;
+                (*at + Duration::from_secs_f64(missing / self.per_sec())).max(now)
+            }
+            Count::Window { spent, drop_at } => {
+                let mut left = self.capacity - spent.iter().map(|(_, n)| n).sum::<f64>();
+                let mut when = now;
+                for &(returns, n) in spent {
+                    if returns <= now {
+                        left += n;
+                        continue;
+                    }
+                    if left >= wanted - 1e-6 {
+                        break;
+                    }
+                    left += n;
+                    when = returns;
+                }
+                let reserve = self.capacity * RESERVED;
+                if urgent || left - units >= reserve || units >= self.capacity * (1.0 - RESERVED) {
+                    when
+                } else {
+                    when.max(*drop_at)
+                }
+            }
+        }
+    }
+
+    /// Takes `units`.
+    pub(super) fn take(&mut self, now: Duration, units: f64, urgent: bool) {
+        let left = self.left(now);
+        let reserve = self.capacity * RESERVED;
+        let slot = self.per / SLOTS;
+        match &mut self.count {
+            Count::Bucket { level, at } => {
+                *level = left - units;
+                *at = now;
+            }
+            Count::Window { spent, drop_at } => {
+                while spent.front().is_some_and(|(returns, _)| *returns <= now) {
+                    spent.pop_front();
+                }
+                if !urgent && left - units < reserve {
+                    let drop = self.per.mul_f64(units / reserve.max(1.0));
+                    *drop_at = now.max(*drop_at) + drop;
+                }
+                match spent.back_mut() {
+                    Some((returns, n)) if *returns >= now + self.per => *n += units,
+                    _ => spent.push_back((now + self.per + slot, units)),
+                }
+            }
+        }
+    }
+
+    /// Gives back what was taken for a request that did not leave.
+    pub(super) fn give_back(&mut self, now: Duration, units: f64) {
+        let left = self.left(now);
+        match &mut self.count {
+            Count::Bucket { level, at } => {
+                *level = (left + units).min(self.capacity);
+                *at = now;
+            }
+            Count::Window { spent, .. } => {
+                let mut owed = units;
+                for (_, n) in spent.iter_mut().rev() {
+                    let back = owed.min(*n);
+                    *n -= back;
+                    owed -= back;
+                }
+            }
+        }
+    }
+
+    fn left(&self, now: Duration) -> f64 {
+        match &self.count {
+            Count::Bucket { level, at } => {
+                let refill = now.saturating_sub(*at).as_secs_f64() * self.per_sec();
+                (level + refill).min(self.capacity)
+            }
+            Count::Window { spent, .. } => {
+                let out: f64 = spent
+                    .iter()
+                    .filter(|(returns, _)| *returns > now)
+                    .map(|(_, n)| n)
+                    .sum();
+                self.capacity - out
+            }
+        }
+    }
+}

@@ -1,0 +1,315 @@
+//! How fast the requests of one lane may leave: pure arithmetic, told what time it is.
+//!
+//! Three things say no, and each of them is enough: a documented budget that is used up, the pace that earlier answers
+//! have taught, and a pause.
+
+mod dice;
+mod gate;
+mod gauge;
+mod meter;
+mod pace;
+
+use std::time::Duration;
+
+use crate::budget::{Budget, Cost};
+
+pub(super) use dice::Dice;
+pub use gate::PauseReason;
+
+use gate::{Change, Gate, Way};
+use gauge::Gauge;
+use pace::Pace;
+
+/// What was spent before this process began: age, budget and units, oldest first.
+pub(super) type SpentBefore<'a> = (Duration, &'a str, f64);
+
+/// Pays one lane's requests. Time is given as the time since the lane was opened.
+#[derive(Debug, Clone)]
+pub(super) struct Pacer {
+    gauges: Vec<Gauge>,
+    gate: Gate,
+    pace: Pace,
+    dice: Dice,
+    changed: bool,
+}
+
+/// Whether a request may leave.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub(super) enum Leave {
+    /// It may.
+    Now {
+        /// It goes alone, to see whether the pause is over.
+        as_probe: bool,
+    },
+    /// Not before this instant.
+    At(Duration),
+}
+
+/// Tells what left, so that its answer can be told from others.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub(super) struct Sent {
+    pub(super) weight: f64,
+    pub(super) epoch: u64,
+    pub(super) probe: bool,
+}
+
+/// What outlives the process.
+#[derive(Debug, Clone, Copy, Default, PartialEq)]
+pub(super) struct Learnt {
+    /// The pause, as time from now.
+    pub(super) pause: Option<(Duration, PauseReason)>,
+    /// Refused probes in a row.
+    pub(super) in_a_row: u32,
+    /// The pace, in requests a second.
+    pub(super) rate: Option<f64>,
+}
+
+impl Pacer {
+    /// A pacer that has spent nothing and knows nothing but the documents.
+    pub(super) fn new(budgets: &[Budget], seed: u64) -> Self {
+        Self {
+            gauges: budgets.iter().map(Gauge::full).collect(),
+            gate: Gate::open(),
+            pace: Pace::unlimited(),
+            dice: Dice::new(seed),
+            changed: false,
+        }
+    }
+
+    /// A pacer that goes on where another process stopped.
+    pub(super) fn resumed(
+        budgets: &[Budget],
+        spent: &[SpentBefore<'_>],
+        learnt: &Learnt,
+        seed: u64,
+    ) -> Self {
+        let now = Duration::ZERO;
+        let mut pacer = Self::new(budgets, seed);
+        pacer.gauges = budgets
+            .iter()
+            .map(|budget| {
+                let of_it: Vec<_> = spent
+                    .iter()
+                    .filter(|(_, name, _)| *name == budget.name)
+                    .map(|&(age, _, units)| (age, units))
+                    .collect();
+                Gauge::rebuilt(budget, now, &of_it)
+            })
+            .collect();
+        if let Some((until, why)) = learnt.pause {
+            pacer.gate = Gate::shut(until, why, learnt.in_a_row);
+        }
+        if let Some(rate) = learnt.rate {
+            pacer.pace = Pace::learnt(rate, now);
+        }
+        pacer
+    }
+
+    /// What the next process should know.
+    pub(super) fn learnt(&self, now: Duration) -> Learnt {
+        Learnt {
+            pause: self
+                .gate
+                .pause()
+                .map(|(until, why)| (until.saturating_sub(now), why)),
+            in_a_row: self.gate.in_a_row(),
+            rate: self.pace.target(),
+        }
+    }
+
+    /// Whether something changed that the next process should know; asking clears it.
+    pub(super) fn take_changed(&mut self) -> bool {
+        std::mem::take(&mut self.changed)
+    }
+
+    /// Whether a request of this cost may leave, leaving `kept` for those who came before.
+    pub(super) fn ask(&self, now: Duration, cost: &Cost, kept: &Kept, urgent: bool) -> Leave {
+        let as_probe = match self.gate.way(now) {
+            Way::Blocked(until) => return Leave::At(until),
+            Way::AsProbe => true,
+            Way::Free => false,
+        };
+        let mut when = if as_probe {
+            now
+        } else {
+            self.pace.ready_at(now, weight(cost) + kept.weight)
+        };
+        for (i, gauge) in self.gauges.iter().enumerate() {
+            let units = f64::from(cost.units_of(gauge.name()));
+            if units > 0.0 {
+                when = when.max(gauge.ready_at(now, units, kept.of(i), urgent));
+            }
+        }
+        if when <= now {
+            Leave::Now { as_probe }
+        } else {
+            Leave::At(when)
+        }
+    }
+
+    /// Somebody waits for this: those behind leave it alone.
+    pub(super) fn keep(&self, kept: &mut Kept, cost: &Cost) {
+        kept.weight += weight(cost);
+        kept.units.resize(self.gauges.len(), 0.0);
+        for (gauge, units) in self.gauges.iter().zip(&mut kept.units) {
+            *units += f64::from(cost.units_of(gauge.name()));
+        }
+    }
+
+    /// A request leaves.
+    pub(super) fn take(&mut self, now: Duration, cost: &Cost, urgent: bool) -> Sent {
+        let probe = self.gate.way(now) == Way::AsProbe;
+        if probe {
+            self.gate.probe_left(now);
+        }
+        for gauge in &mut self.gauges {
+            let units = f64::from(cost.units_of(gauge.name()));
+            if units > 0.0 {
+                gauge.take(now, units, urgent);
+            }
+        }
+        let weight = weight(cost);
+        self.pace.take(now, weight);
+        Sent {
+            weight,
+            epoch: self.gate.epoch(),
+            probe,
+        }
+    }
+
+    /// A request did not leave after all.
+    pub(super) fn give_back(&mut self, now: Duration, cost: &Cost, sent: &Sent) {
+        for gauge in &mut self.gauges {
+            let units = f64::from(cost.units_of(gauge.name()));
+            if units > 0.0 {
+                gauge.give_back(now, units);
+            }
+        }
+        self.pace.give_back(sent.weight);
+        if sent.probe {
+            self.gate.probe_said_nothing(now);
+        }
+    }
+
+    /// A request left that reports no answer of its own.
+    pub(super) fn sent_unreported(&mut self, now: Duration, sent: &Sent) {
+        self.pace.accepted(now, sent.weight, false);
+    }
+
+    /// A call was answered and not refused.
+    pub(super) fn answered(&mut self, now: Duration, sent: &Sent) {
+        let old = sent.epoch < self.gate.epoch();
+        self.pace.accepted(now, sent.weight, old);
+        let change = self.gate.answered(now, sent.probe);
+        self.apply(now, change);
+    }
+
+    /// A request was throttled.
+    pub(super) fn throttled(
+        &mut self,
+        now: Duration,
+        sent: Option<&Sent>,
+        after: Option<Duration>,
+    ) {
+        // A call of many requests outlives a pause; long after it, its news is news.
+        let late = self.gate.open_for(now) < Duration::from_secs(5);
+        let old = sent.is_some_and(|sent| !sent.probe && sent.epoch < self.gate.epoch() && late);
+        let open_for = self.gate.open_for(now);
+        let change = self.gate.throttled(now, after, old, &mut self.dice);
+        if change == Change::Shut(PauseReason::Throttled) {
+            self.pace.throttled(now, open_for);
+        }
+        self.apply(now, change);
+    }
+
+    /// A call found nobody, or nobody in time.
+    pub(super) fn unavailable(&mut self, now: Duration, sent: &Sent, after: Option<Duration>) {
+        let old = sent.epoch < self.gate.epoch();
+        let change = self
+            .gate
+            .unavailable(now, after, sent.probe, old, &mut self.dice);
+        self.apply(now, change);
+    }
+
+    /// A call says nothing about the provider.
+    pub(super) fn said_nothing(&mut self, now: Duration, sent: &Sent) {
+        if sent.probe && self.gate.is_probing() {
+            self.gate.probe_said_nothing(now);
+        }
+    }
+
+    /// Some request was answered; whose is not known.
+    pub(super) fn heard(&mut self, now: Duration) {
+        self.gate.heard(now);
+    }
+
+    /// How much of a limit is used, by the vendor's own count.
+    pub(super) fn load(&mut self, _now: Duration, _used: f64) {}
+
+    /// A budget is larger or smaller than thought.
+    pub(super) fn budget_is(&mut self, now: Duration, budget: &str, units: u32) {
+        for gauge in &mut self.gauges {
+            if gauge.name() == budget {
+                gauge.resize(units, now);
+            }
+        }
+    }
+
+    /// Lets what only time decides happen.
+    pub(super) fn tick(&mut self, now: Duration) {
+        let change = self.gate.tick(now);
+        self.apply(now, change);
+    }
+
+    /// When [`Pacer::tick`] has something to do.
+    pub(super) fn due(&self) -> Option<Duration> {
+        self.gate.due()
+    }
+
+    /// The pause, while there is one.
+    pub(super) fn pause(&self) -> Option<(Duration, PauseReason)> {
+        self.gate.pause()
+    }
+
+    /// Whether the lane waits for its probe.
+    pub(super) fn is_probing(&self) -> bool {
+        self.gate.is_probing()
+    }
+
+    /// How many people may be in the calls of one role, where answers have taught less than is configured.
+    pub(super) fn window(&self) -> Option<u32> {
+        self.pace.window()
+    }
+
+    /// Requests accepted a second, of late.
+    pub(super) fn accepted_per_sec(&self, now: Duration) -> Option<f64> {
+        self.pace
+            .meter
+            .rate(now, Duration::from_secs(10), Duration::ZERO)
+    }
+
+    fn apply(&mut self, now: Duration, change: Change) {
+        self.changed |= change != Change::None;
+        if let Change::Opened(PauseReason::Throttled) = change {
+            self.pace.resume(now);
+        }
+    }
+}
+
+/// What those who came before wait for.
+#[derive(Debug, Clone, Default)]
+pub(super) struct Kept {
+    weight: f64,
+    units: Vec<f64>,
+}
+
+impl Kept {
+    fn of(&self, gauge: usize) -> f64 {
+        self.units.get(gauge).copied().unwrap_or_default()
+    }
+}
+
+/// How many requests a cost stands for: its largest part, since a vendor's throttle may be about any of them.
+fn weight(cost: &Cost) -> f64 {
+    f64::from(cost.parts().map(|(_, units)| units).max().unwrap_or(1))
+}
