@@ -233,6 +233,19 @@ pub enum OutcomeName {
     ConfirmedByEvidence,
 }
 
+impl From<&Outcome> for OutcomeName {
+    fn from(outcome: &Outcome) -> Self {
+        match outcome {
+            Outcome::Revoked { .. } => Self::Revoked,
+            Outcome::Accepted { .. } => Self::Accepted,
+            Outcome::NothingToRevoke => Self::NothingToRevoke,
+            Outcome::SubjectNotFound => Self::SubjectNotFound,
+            Outcome::Unsupported(_) => Self::Unsupported,
+            Outcome::Partial { .. } => Self::Partial,
+        }
+    }
+}
+
 /// The whole story of a job's last attempt, as the store keeps it.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Detail {
