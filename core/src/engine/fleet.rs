@@ -1,7 +1,26 @@
-//! The configured providers.
-use crate::connector::Roles;
-use crate::id::{ConnectorKind, ProviderName};
+//! The configured providers, each with its lane and its roles behind the wrappers.
+
+use std::collections::{HashMap, HashSet};
+use std::fmt;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
+
+use futures_util::{StreamExt, TryStreamExt, stream};
+
+use super::classify::verdict_of;
+use super::lane::{Lane, LaneFault, LaneSettings, Permit, Role, Verdict};
+use super::protected::Protected;
+use crate::budget::{Budget, Cost};
+use crate::clock::Clock;
+use crate::connector::Roles;
+use crate::context::{Context, LanePort, Priority};
+use crate::error::{Error, ErrorKind, Retry};
+use crate::id::{ConnectorKind, ProviderName};
+use crate::layer::{self, LayerSettings, LogKey, Protection};
+use crate::order::Binding;
+use crate::provider::{Account, Capabilities, Descriptor, MemberPage, PageToken, Resolution};
+use crate::store::{Store, StoreError};
+use crate::subject::Subject;
 
 /// One provider as the configuration names it, built by its connector.
 #[derive(Debug)]
@@ -71,4 +90,350 @@ pub enum Quota {
     },
     /// Only the provider's own answers set the pace.
     Unlimited,
+}
+
+impl Quota {
+    fn apply(self, documented: &[Budget]) -> Vec<Budget> {
+        let mut budgets = documented.to_vec();
+        if let (Self::Budget { units, per }, Some(main)) = (self, budgets.first_mut()) {
+            main.units = units;
+            main.per = per;
+        }
+        budgets
+    }
+}
+
+/// All configured providers. One for each process: it owns the lanes.
+#[derive(Debug)]
+pub struct Fleet {
+    members: Vec<Arc<Member>>,
+}
+
+impl Fleet {
+    /// Opens a lane for each provider, with what the store remembers of its pace, its pause and its recent spending,
+    /// and puts the wrappers around its roles. A provider that ends no sessions has no place in a fleet and is left out.
+    pub async fn open(
+        providers: Vec<ConfiguredProvider>,
+        store: &dyn Store,
+        clock: Arc<dyn Clock>,
+    ) -> Result<Self, StoreError> {
+        let log_key = LogKey::random();
+        let mut members = Vec::with_capacity(providers.len());
+        for provider in providers {
+            if let Some(member) = Member::open(provider, store, &clock, &log_key).await? {
+                members.push(Arc::new(member));
+            }
+        }
+        Ok(Self { members })
+    }
+
+    /// The members, in the order of the configuration.
+    pub fn members(&self) -> &[Arc<Member>] {
+        &self.members
+    }
+
+    /// The member of a name.
+    pub fn get(&self, name: &ProviderName) -> Option<&Arc<Member>> {
+        self.members.iter().find(|member| member.name == *name)
+    }
+
+    /// What an order to these providers is bound to.
+    pub fn bindings(&self) -> Vec<Binding> {
+        self.members.iter().map(|member| member.binding()).collect()
+    }
+}
+
+/// One provider at work.
+#[non_exhaustive]
+pub struct Member {
+    /// Its name in the configuration.
+    pub name: ProviderName,
+    /// Its connector.
+    pub kind: ConnectorKind,
+    /// What its connector says it is.
+    pub descriptor: Descriptor,
+    /// What it can do.
+    pub capabilities: Capabilities,
+    /// Its quota and health.
+    pub lane: Lane,
+    /// Its roles, each behind the wrappers.
+    pub roles: Roles,
+    /// The domains of the people it may know; empty: anybody.
+    pub domains: Vec<String>,
+    /// How many people may be in the calls of one role at once.
+    pub max_in_flight: u32,
+    protected: Arc<Protected>,
+    port: Arc<dyn LanePort>,
+    seen: Mutex<HashMap<String, Account>>,
+}
+
+/// How many accounts a member keeps in mind between a plan and its run: more than a plan ever looks up.
+const MAX_SEEN: usize = 1_000;
+
+/// How many read calls of the planner are under way at once in one lane.
+const READS_AT_ONCE: usize = 8;
+
+impl Member {
+    async fn open(
+        provider: ConfiguredProvider,
+        store: &dyn Store,
+        clock: &Arc<dyn Clock>,
+        log_key: &LogKey,
+    ) -> Result<Option<Self>, StoreError> {
+        let Some(revocation) = &provider.roles.revocation else {
+            return Ok(None);
+        };
+        let descriptor = revocation.descriptor().clone();
+        let capabilities = revocation.capabilities();
+        let max_in_flight = provider.max_in_flight.unwrap_or(descriptor.max_in_flight);
+        let budgets = provider.quota.apply(&descriptor.budgets);
+        let longest = budgets.iter().map(|budget| budget.per).max();
+        let now = clock.now();
+        let since = now.checked_sub(longest.unwrap_or_default()).unwrap_or(now);
+        let memory = store.load_lane(&provider.name).await?;
+        let spent = store.spent(&provider.name, since).await?;
+        let mut settings = LaneSettings::new(provider.name.clone(), budgets, max_in_flight);
+        settings.unlimited = provider.quota == Quota::Unlimited;
+        let lane = Lane::open(settings, Arc::clone(clock), memory.as_deref(), &spent);
+        let protected = Arc::new(Protected::default());
+        let protection: Arc<dyn Protection> = Arc::clone(&protected) as _;
+        let layers = LayerSettings::new(
+            provider.name.clone(),
+            provider.kind.clone(),
+            descriptor.timeout,
+            protection,
+            log_key.clone(),
+        );
+        Ok(Some(Self {
+            name: provider.name,
+            kind: provider.kind,
+            descriptor,
+            capabilities,
+            roles: layer::build(provider.roles, &layers),
+            domains: provider.domains,
+            max_in_flight,
+            protected,
+            port: Arc::new(lane.clone()),
+            lane,
+            seen: Mutex::default(),
+        }))
+    }
+
+    /// A context that pays through this member's lane.
+    pub fn context(&self, priority: Priority) -> Context {
+        Context::new(Arc::clone(&self.port)).with_priority(priority)
+    }
+
+    /// What an order to this provider is bound to.
+    pub fn binding(&self) -> Binding {
+        Binding {
+            provider: self.name.clone(),
+            kind: self.kind.to_string(),
+            vendor_tenant: self.descriptor.vendor_tenant.clone(),
+        }
+    }
+
+    /// The protected list as it reads at this provider.
+    pub fn protected(&self) -> &Arc<Protected> {
+        &self.protected
+    }
+
+    /// Looks up subjects, in calls of the size the connector likes best, each admitted by the lane and reported back
+    /// to it: exactly one answer for each, in order. Cancel-safe.
+    ///
+    /// # Errors
+    /// The first call that failed as a whole, or the fault the lane has; `ConfigInvalid` where the provider has no
+    /// directory.
+    pub async fn resolve(
+        &self,
+        subjects: &[Subject],
+        priority: Priority,
+    ) -> Result<Vec<Resolution>, Error> {
+        let size = self.descriptor.subjects_per_read.max(1);
+        let calls: Vec<_> = subjects
+            .chunks(size)
+            .map(|chunk| self.resolve_chunk(chunk, priority))
+            .collect();
+        let answers: Vec<Vec<Resolution>> = stream::iter(calls)
+            .buffered(READS_AT_ONCE)
+            .try_collect()
+            .await?;
+        Ok(answers.into_iter().flatten().collect())
+    }
+
+    /// One call of [`Member::resolve`]: at most as many subjects as one read takes.
+    pub(super) async fn resolve_chunk(
+        &self,
+        subjects: &[Subject],
+        priority: Priority,
+    ) -> Result<Vec<Resolution>, Error> {
+        let Some(directory) = &self.roles.directory else {
+            return Err(no_directory());
+        };
+        let people = subjects.len() as u32;
+        let cost = self.descriptor.first_cost.resolve.times(people);
+        let (permit, cx) = self.admit(Role::Resolve, cost, people, priority).await?;
+        let answers = directory
+            .resolve(&cx, subjects)
+            .await
+            .and_then(|answers| one_each("resolve", answers, subjects.len()));
+        let answers = reported(permit, answers)?;
+        let mut seen = self.seen.lock().unwrap_or_else(PoisonError::into_inner);
+        for answer in &answers {
+            if let Resolution::Found(account) = answer
+                && seen.len() < MAX_SEEN
+            {
+                seen.insert(account.id.clone(), account.clone());
+            }
+        }
+        Ok(answers)
+    }
+
+    /// Every member of a group, all pages, nested groups included.
+    ///
+    /// # Errors
+    /// As [`Member::resolve`]; and `InvalidResponse` when the pages go in circles.
+    pub async fn expand(&self, group: &str, priority: Priority) -> Result<MemberPage, Error> {
+        self.all_pages(Some(group), priority).await
+    }
+
+    /// Everybody the provider knows, all pages.
+    ///
+    /// # Errors
+    /// As [`Member::expand`].
+    pub async fn everybody(&self, priority: Priority) -> Result<MemberPage, Error> {
+        self.all_pages(None, priority).await
+    }
+
+    /// What an earlier look-up of this process said about an account, if it is still in mind.
+    pub(super) fn recall(&self, id: &str) -> Option<Account> {
+        let seen = self.seen.lock().unwrap_or_else(PoisonError::into_inner);
+        seen.get(id).cloned()
+    }
+
+    async fn all_pages(
+        &self,
+        group: Option<&str>,
+        priority: Priority,
+    ) -> Result<MemberPage, Error> {
+        let Some(directory) = &self.roles.directory else {
+            return Err(no_directory());
+        };
+        let mut all = MemberPage::default();
+        let mut been = HashSet::new();
+        loop {
+            let (permit, cx) = self.admit(Role::Other, Cost::NOTHING, 1, priority).await?;
+            let page = match group {
+                Some(group) => directory.expand(&cx, group, all.next.as_ref()).await,
+                None => directory.everybody(&cx, all.next.as_ref()).await,
+            };
+            let page = reported(permit, page)?;
+            all.members.extend(page.members);
+            for (why, count) in page.skipped {
+                match all.skipped.iter_mut().find(|(known, _)| *known == why) {
+                    Some((_, sum)) => *sum += count,
+                    None => all.skipped.push((why, count)),
+                }
+            }
+            all.group = all.group.or(page.group);
+            all.next = page.next;
+            match &all.next {
+                None => return Ok(all),
+                Some(PageToken(next)) if !been.insert(next.clone()) => {
+                    return Err(Error::new(
+                        ErrorKind::InvalidResponse,
+                        Retry::Safe { after: None },
+                        "list",
+                        "the provider's pages lead back to one already read",
+                    ));
+                }
+                Some(_) => {}
+            }
+        }
+    }
+
+    /// Waits until the lane lets one read leave, its first request paid.
+    pub(super) async fn admit(
+        &self,
+        role: Role,
+        cost: Cost,
+        people: u32,
+        priority: Priority,
+    ) -> Result<(Permit, Context), Error> {
+        let permit = self.lane.admit(role, &cost, people, priority).await;
+        let permit = permit.map_err(|fault| stopped(&fault))?;
+        Ok((permit, self.context(priority).prepaid(cost)))
+    }
+}
+
+/// Tells the lane what a read showed of its provider's health.
+pub(super) fn reported<T>(permit: Permit, answer: Result<T, Error>) -> Result<T, Error> {
+    permit.done(&match &answer {
+        Ok(_) => Verdict::Answered,
+        Err(error) => verdict_of(error, 0),
+    });
+    answer
+}
+
+impl fmt::Debug for Member {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Member")
+            .field("name", &self.name)
+            .field("kind", &self.kind)
+            .field("max_in_flight", &self.max_in_flight)
+            .finish_non_exhaustive()
+    }
+}
+
+/// What a call is told that was not made because its lane has stopped.
+fn stopped(fault: &LaneFault) -> Error {
+    let error = Error::new(
+        ErrorKind::Cancelled,
+        Retry::Safe { after: None },
+        "admit",
+        format!("the lane has stopped: {}", fault.error.message),
+    );
+    match &fault.error.hint {
+        Some(hint) => error.with_hint(hint.clone()),
+        None => error,
+    }
+}
+
+fn no_directory() -> Error {
+    Error::new(
+        ErrorKind::ConfigInvalid,
+        Retry::Never,
+        "resolve",
+        "this provider cannot look people up",
+    )
+}
+
+/// A provider that answers for fewer or more subjects than it was asked about has not answered.
+pub(super) fn one_each<T>(
+    operation: &'static str,
+    answers: Vec<T>,
+    asked: usize,
+) -> Result<Vec<T>, Error> {
+    if answers.len() == asked {
+        return Ok(answers);
+    }
+    Err(Error::new(
+        ErrorKind::InvalidResponse,
+        Retry::Safe { after: None },
+        operation,
+        format!("{} answers for {asked} subjects", answers.len()),
+    ))
+}
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn is_send<T: Send>(_: &T) {}
+
+    #[expect(dead_code, reason = "it is enough that it compiles")]
+    fn reads_can_be_spawned(member: &Member) {
+        is_send(&member.resolve(&[], Priority::Normal));
+        is_send(&member.expand("", Priority::Normal));
+        is_send(&member.everybody(Priority::Normal));
+    }
 }

@@ -1,5 +1,7 @@
-//! Lanes, dispatch, commit, evidence, progress.
+//! The engine: lanes, dispatch, settling, evidence, progress.
 
+mod classify;
 pub mod fleet;
 pub mod lane;
 pub mod pacer;
+pub mod protected;

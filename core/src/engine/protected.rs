@@ -1,0 +1,133 @@
+//! The protected list as one provider knows it: immutable ids, and every spelling that leads to them.
+
+use std::collections::HashSet;
+use std::fmt;
+use std::sync::{PoisonError, RwLock};
+use std::time::Duration;
+
+use tokio::time::Instant;
+
+use super::fleet::Member;
+use crate::context::Priority;
+use crate::error::{Error, ErrorKind, Retry};
+use crate::layer::Protection;
+use crate::provider::{Account, Resolution};
+use crate::subject::{Subject, fold};
+
+/// How old the list may be before no revocation leaves any more.
+pub const MAX_AGE: Duration = Duration::from_secs(600);
+
+/// When it is read again: early enough that a slow directory does not hold the lane up.
+pub const READ_AGAIN: Duration = Duration::from_secs(480);
+
+/// Who must never be revoked at one provider. Unknown until it is looked up there.
+#[derive(Default)]
+pub struct Protected {
+    list: RwLock<Option<List>>,
+}
+
+struct List {
+    /// Ids, names and spellings, folded for comparison.
+    texts: HashSet<String>,
+    read_at: Instant,
+}
+
+impl Protected {
+    /// Looks every entry of the list up at the provider and keeps ids and spellings. What was known before stays in
+    /// force when this fails. Cancel-safe.
+    ///
+    /// A provider without a directory, or one that refuses everything, is matched by spelling only.
+    ///
+    /// # Errors
+    /// When an entry could not be looked up. A lane fault when the provider does not let us read people, or when an
+    /// entry stands for several accounts: then nobody can say who is protected.
+    pub async fn look_up(&self, member: &Member, entries: &[String]) -> Result<(), Error> {
+        let mut texts: HashSet<String> = entries.iter().map(|entry| fold(entry)).collect();
+        if member.roles.directory.is_some() && member.capabilities.refuses.is_none() {
+            // What is no identifier cannot be anybody's; it stays in the list as a spelling.
+            let subjects: Vec<Subject> = entries
+                .iter()
+                .filter_map(|entry| Subject::parse(entry).ok())
+                .collect();
+            for answer in member
+                .resolve(&subjects, Priority::Urgent)
+                .await
+                .map_err(unreadable)?
+            {
+                match answer {
+                    Resolution::Found(account) => texts.extend(spellings(&account).map(fold)),
+                    Resolution::NotFound => {}
+                    Resolution::Ambiguous { count } => return Err(ambiguous(count)),
+                    Resolution::Failed(error) => return Err(unreadable(error)),
+                }
+            }
+        }
+        let mut list = self.list.write().unwrap_or_else(PoisonError::into_inner);
+        *list = Some(List {
+            texts,
+            read_at: Instant::now(),
+        });
+        Ok(())
+    }
+
+    /// How long ago the list was read; `None` when it never was.
+    pub fn age(&self) -> Option<Duration> {
+        let list = self.list.read().unwrap_or_else(PoisonError::into_inner);
+        list.as_ref().map(|list| list.read_at.elapsed())
+    }
+
+    /// Whether revocations may leave: the list is known and young enough.
+    pub fn is_fresh(&self) -> bool {
+        self.age().is_some_and(|age| age < MAX_AGE)
+    }
+
+    /// Whether an account is on the list, by its id, its main name or any other spelling.
+    pub fn covers_account(&self, account: &Account) -> bool {
+        spellings(account).any(|text| self.covers(text))
+    }
+}
+
+impl Protection for Protected {
+    fn is_known(&self) -> bool {
+        self.age().is_some()
+    }
+
+    fn covers(&self, spelling: &str) -> bool {
+        let list = self.list.read().unwrap_or_else(PoisonError::into_inner);
+        list.as_ref()
+            .is_some_and(|list| !list.texts.is_empty() && list.texts.contains(&fold(spelling)))
+    }
+}
+
+impl fmt::Debug for Protected {
+    /// Shows nobody: a `Debug` may reach a log.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Protected")
+            .field("age", &self.age())
+            .finish_non_exhaustive()
+    }
+}
+
+fn spellings(account: &Account) -> impl Iterator<Item = &str> {
+    [account.id.as_str(), account.name.as_str()]
+        .into_iter()
+        .chain(account.spellings.iter().map(String::as_str))
+}
+
+fn ambiguous(count: usize) -> Error {
+    Error::new(
+        ErrorKind::ConfigInvalid,
+        Retry::Never,
+        "protected",
+        format!("an entry of the protected list stands for {count} accounts at this provider"),
+    )
+    .with_hint("write the account's own id into `protected` instead of an address")
+}
+
+/// Without the right to read people nobody can say who is protected, so what is permanent stops the lane.
+fn unreadable(error: Error) -> Error {
+    match error.retry() {
+        Retry::Never => error.as_lane_fault(),
+        Retry::Safe { .. } | Retry::OutcomeUnknown => error,
+    }
+}
