@@ -11,7 +11,7 @@ use rescind_core::connector::{BuildContext, Roles};
 use rescind_core::context::Context;
 use rescind_core::id::ProviderName;
 use rescind_core::provider::{Account, Directory, Evidence, RevocationProvider, RevokeRequest};
-use rescind_core::subject::Subject;
+use rescind_core::subject::{IdentifierKind, Subject};
 use tokio_util::sync::CancellationToken;
 use wiremock::Request;
 
@@ -151,7 +151,10 @@ impl Stage {
     /// The request as the engine would make it: by the vendor's id where the connector can resolve, as given where not.
     pub(crate) fn request(&self, person: &Person) -> RevokeRequest {
         if self.roles.directory.is_none() {
-            return RevokeRequest::new(subject(&person.address));
+            let identifiers = self.revocation.capabilities().identifiers;
+            let by_id = identifiers == [IdentifierKind::ObjectId];
+            let name = if by_id { &person.id } else { &person.address };
+            return RevokeRequest::new(subject(name));
         }
         let account = Account::new(&person.id, &person.address);
         match Subject::from_id(&person.id) {

@@ -1,10 +1,11 @@
 //! An identifier is data: whatever is in it, the request stays the same request.
 
 use rescind_core::provider::{Account, RevokeRequest};
+use rescind_core::subject::IdentifierKind;
 use wiremock::Request;
 
 use crate::fixture::Person;
-use crate::stage::{Kit, Stage, in_time, subject, told};
+use crate::stage::{Kit, in_time, subject, told};
 use crate::verdict::{Stop, Verdict, ensure};
 use crate::wire::Mould;
 
@@ -32,21 +33,25 @@ const HOSTILE: &[&str] = &[
 ];
 
 pub(crate) async fn hostile_id_stays_one_identifier(kit: Kit) -> Verdict {
-    let moulds = moulds(&requests_to_revoke(&kit, HARMLESS).await?, HARMLESS)?;
+    let (harmless, sent) = requests_to_revoke(&kit, HARMLESS).await?;
+    let moulds = moulds(&sent, &harmless)?;
     for hostile in HOSTILE {
-        let sent = requests_to_revoke(&kit, hostile).await?;
-        each_fits(&moulds, &sent, hostile)?;
+        let (hostile, sent) = requests_to_revoke(&kit, hostile).await?;
+        each_fits(&moulds, &sent, &hostile)?;
     }
     Ok(())
 }
 
 pub(crate) async fn line_break_in_an_id_makes_no_second_line(kit: Kit) -> Verdict {
-    let moulds = moulds(&requests_to_revoke(&kit, HARMLESS).await?, HARMLESS)?;
-    let hostile = "a\r\nX-Admin: yes";
-    let stage = kit.revoking().await?;
-    stage.revoke(&by_id(&stage, hostile)).await?;
-    let sent = stage.vendor.api_requests().await;
-    each_fits(&moulds, &sent, hostile)?;
+    if kit.revoking().await?.roles.directory.is_none() {
+        return Err(Stop::does_not_apply(
+            "no subject holds a line break, and no directory brings an id that may",
+        ));
+    }
+    let (harmless, sent) = requests_to_revoke(&kit, HARMLESS).await?;
+    let moulds = moulds(&sent, &harmless)?;
+    let (hostile, sent) = requests_to_revoke(&kit, "a\r\nX-Admin: yes").await?;
+    each_fits(&moulds, &sent, &hostile)?;
     for request in &sent {
         ensure!(
             !request.headers.contains_key("x-admin"),
@@ -113,19 +118,20 @@ fn each_fits(moulds: &[Mould], sent: &[Request], hostile: &str) -> Verdict {
     Ok(())
 }
 
-async fn requests_to_revoke(kit: &Kit, id: &str) -> Result<Vec<Request>, Stop> {
+/// What is sent to revoke somebody of this name, and how the name is spelled in it: the vendor's id where there is a
+/// directory, a subject of a declared kind where not.
+async fn requests_to_revoke(kit: &Kit, name: &str) -> Result<(String, Vec<Request>), Stop> {
     let stage = kit.revoking().await?;
-    stage.revoke(&by_id(&stage, id)).await?;
-    Ok(stage.vendor.api_requests().await)
-}
-
-/// Somebody with this id; where there is no directory, the address is the id.
-fn by_id(stage: &Stage, id: &str) -> Person {
-    if stage.roles.directory.is_some() {
-        return Person::new(id, HARMLESS_ADDRESS);
-    }
-    let readable: String = id.chars().filter(|c| !c.is_control()).collect();
-    Person::new(id, readable)
+    let identifiers = stage.revocation.capabilities().identifiers;
+    let by_id = stage.roles.directory.is_some() || identifiers == [IdentifierKind::ObjectId];
+    let (spelling, person) = if by_id {
+        (name.to_owned(), Person::new(name, HARMLESS_ADDRESS))
+    } else {
+        let address = format!("{name}@example.com");
+        (address.clone(), Person::new(name, address))
+    };
+    stage.revoke(&person).await?;
+    Ok((spelling, stage.vendor.api_requests().await))
 }
 
 async fn requests_to_resolve(kit: &Kit, address: &str) -> Result<Vec<Request>, Stop> {
