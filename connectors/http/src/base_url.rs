@@ -136,6 +136,13 @@ impl UrlBuilder {
         self
     }
 
+    /// A piece that was put together with [`push_encoded`] already.
+    #[must_use]
+    pub fn encoded(mut self, piece: &str) -> Self {
+        self.text.push_str(piece);
+        self
+    }
+
     /// A query parameter, name and value encoded (`$` in a name stays: vendors write `$select`).
     #[must_use]
     pub fn query(mut self, name: &'static str, value: &str) -> Self {

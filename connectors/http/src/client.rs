@@ -74,17 +74,17 @@ impl HttpClient {
                 None => builder,
             }
         };
-        let (client, has_roots) = match builder().tls_certs_merge(roots.clone()).build() {
-            Ok(client) => (client, true),
-            // The machine has no store: the configured roots have to do.
-            Err(_) => {
-                let has_roots = !roots.is_empty();
-                let client = builder().tls_certs_only(roots).build().map_err(|error| {
-                    ConfigError::of("http", format!("no HTTP client can be built: {error}"))
-                })?;
-                (client, has_roots)
-            }
-        };
+        if let Ok(client) = builder().tls_certs_merge(roots.clone()).build() {
+            return Ok(Self {
+                client,
+                has_roots: true,
+            });
+        }
+        // The machine has no store: the configured roots have to do.
+        let has_roots = !roots.is_empty();
+        let client = builder().tls_certs_only(roots).build().map_err(|error| {
+            ConfigError::of("http", format!("no HTTP client can be built: {error}"))
+        })?;
         Ok(Self { client, has_roots })
     }
 

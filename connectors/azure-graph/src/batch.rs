@@ -1,0 +1,332 @@
+//! Joins concurrent calls into one request.
+//!
+//! A batch leaves when it holds 20 items, when every call in flight already waits in it, or after 2 ms. It travels in a
+//! task of its own: a caller that is cancelled takes nobody else with it. Each item has paid before it joins and gets an
+//! answer of its own; batching saves round trips, never quota.
+
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use rescind_core::budget::Cost;
+use rescind_core::context::{Context, LanePort, Observation, Priority};
+use rescind_core::error::{Error, ErrorKind, Retry};
+use rescind_core::id::CorrelationId;
+use rescind_http::{Effect, Request, StatusCode};
+use tokio::sync::{Notify, oneshot};
+
+use crate::answer::GraphAnswer;
+use crate::batch_wire::{self, BatchRequest, ItemReply, ItemRequest, MOST};
+use crate::graph::Graph;
+
+/// The longest an item waits for company.
+const LINGER: Duration = Duration::from_millis(2);
+
+/// Joins calls of one kind: all of them write, or all of them read, at the same cost.
+#[derive(Debug, Clone)]
+pub(crate) struct Batcher {
+    inner: Arc<Inner>,
+}
+
+#[derive(Debug)]
+struct Inner {
+    graph: Graph,
+    effect: Effect,
+    cost: Cost,
+    /// Calls in flight, whether they pay, wait in the batch, or wait for an answer.
+    calls: AtomicUsize,
+    waiting: Mutex<Waiting>,
+    /// Rung when the last call in flight has joined.
+    all_wait: Notify,
+}
+
+#[derive(Debug, Default)]
+struct Waiting {
+    items: Vec<Item>,
+    /// Which batch is filling: a task that waits for one that has left finds another number.
+    round: u64,
+}
+
+#[derive(Debug)]
+struct Item {
+    operation: &'static str,
+    path: String,
+    correlation: CorrelationId,
+    priority: Priority,
+    lane: Arc<dyn LanePort>,
+    reply: oneshot::Sender<Result<GraphAnswer, Error>>,
+}
+
+/// Counts a call in flight for as long as it lives.
+struct Call<'a>(&'a AtomicUsize);
+
+impl Drop for Call<'_> {
+    fn drop(&mut self) {
+        self.0.fetch_sub(1, Ordering::AcqRel);
+    }
+}
+
+impl Batcher {
+    pub(crate) fn new(graph: Graph, effect: Effect, cost: Cost) -> Self {
+        Self {
+            inner: Arc::new(Inner {
+                graph,
+                effect,
+                cost,
+                calls: AtomicUsize::new(0),
+                waiting: Mutex::default(),
+                all_wait: Notify::new(),
+            }),
+        }
+    }
+
+    /// Pays, and sends `path` (relative to the API's version, encoded) alone or in company.
+    ///
+    /// # Errors
+    /// As [`Graph::send`]. Cancelled or dropped after it has joined, a write may have been carried out.
+    pub(crate) async fn call(
+        &self,
+        cx: &Context,
+        operation: &'static str,
+        path: String,
+    ) -> Result<GraphAnswer, Error> {
+        let inner = &self.inner;
+        inner.calls.fetch_add(1, Ordering::AcqRel);
+        let _call = Call(&inner.calls);
+        cx.pay(&inner.cost).await?;
+        let (reply, answer) = oneshot::channel();
+        self.join(Item {
+            operation,
+            path: path.clone(),
+            correlation: cx.correlation,
+            priority: cx.priority,
+            lane: cx.lane(),
+            reply,
+        });
+        let retry = inner.effect.retry_after_sending();
+        let answer = tokio::select! {
+            biased;
+            answer = answer => answer.unwrap_or_else(|_| {
+                Err(Error::new(ErrorKind::Unexpected, retry, operation, "the batch was given up"))
+            })?,
+            () = cx.cancel.cancelled() => {
+                return Err(Error::new(ErrorKind::Cancelled, retry, operation, "stopped before the answer came"));
+            }
+        };
+        // The token was refused for this item alone: by itself it is renewed and repeated as every single request.
+        if answer.status == StatusCode::UNAUTHORIZED {
+            let request = self.inner.single(operation, &path);
+            return inner.graph.send(cx, inner.cost, request).await;
+        }
+        Ok(answer)
+    }
+
+    fn join(&self, item: Item) {
+        let inner = &self.inner;
+        let mut waiting = inner.waiting();
+        waiting.items.push(item);
+        match waiting.items.len() {
+            MOST => {
+                let items = waiting.take();
+                drop(waiting);
+                tokio::spawn(Arc::clone(inner).depart(items));
+            }
+            1 => {
+                let round = waiting.round;
+                drop(waiting);
+                tokio::spawn(Arc::clone(inner).gather(round));
+            }
+            joined => {
+                drop(waiting);
+                if joined >= inner.calls.load(Ordering::Acquire) {
+                    inner.all_wait.notify_one();
+                }
+            }
+        }
+    }
+}
+
+impl Waiting {
+    fn take(&mut self) -> Vec<Item> {
+        self.round += 1;
+        std::mem::replace(&mut self.items, Vec::with_capacity(MOST))
+    }
+}
+
+impl Inner {
+    fn waiting(&self) -> MutexGuard<'_, Waiting> {
+        self.waiting.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Waits for company for the batch of this round, then sends it.
+    async fn gather(self: Arc<Self>, round: u64) {
+        let linger = tokio::time::sleep(LINGER);
+        tokio::pin!(linger);
+        loop {
+            // Calls that were dispatched together with the first one get to join before it is found alone.
+            tokio::task::yield_now().await;
+            {
+                let waiting = self.waiting();
+                if waiting.round != round {
+                    return;
+                }
+                if waiting.items.len() >= self.calls.load(Ordering::Acquire) {
+                    break;
+                }
+            }
+            tokio::select! {
+                () = &mut linger => break,
+                () = self.all_wait.notified() => {}
+            }
+        }
+        let items = {
+            let mut waiting = self.waiting();
+            if waiting.round != round {
+                return;
+            }
+            waiting.take()
+        };
+        self.depart(items).await;
+    }
+
+    /// Sends what is left once those who gave up are out.
+    async fn depart(self: Arc<Self>, mut items: Vec<Item>) {
+        items.retain(|item| !item.reply.is_closed());
+        let Some(first) = items.first() else { return };
+        // The most urgent item lends the batch its place in the queue, the first its name and its lane.
+        let priority = items.iter().map(|item| item.priority).min();
+        let mut cx = Context::new(Arc::clone(&first.lane))
+            .with_priority(priority.unwrap_or(Priority::Normal));
+        cx.correlation = first.correlation;
+        if items.len() == 1 {
+            self.send_one(&cx, items).await;
+        } else {
+            self.send_all(&cx, items).await;
+        }
+    }
+
+    async fn send_one(&self, cx: &Context, items: Vec<Item>) {
+        for item in items {
+            let request = self.single(item.operation, &item.path);
+            let answer = self
+                .graph
+                .send_paid(cx, Cost::NOTHING, self.cost, request)
+                .await;
+            // A caller that is gone wants no answer.
+            let _ = item.reply.send(answer);
+        }
+    }
+
+    async fn send_all(&self, cx: &Context, items: Vec<Item>) {
+        let names: Vec<String> = items
+            .iter()
+            .map(|item| item.correlation.to_string())
+            .collect();
+        let requests = items
+            .iter()
+            .zip(&names)
+            .enumerate()
+            .map(|(n, (item, name))| {
+                let urgent = item.priority == Priority::Urgent;
+                ItemRequest::new(n, self.effect == Effect::Write, &item.path, name, urgent)
+            })
+            .collect();
+        let mut request =
+            Request::post("$batch", self.graph.url("/$batch")).json(&BatchRequest { requests });
+        if self.effect == Effect::Read {
+            request = request.reading();
+        }
+        let repeat = self.cost.times(items.len() as u32);
+        let answer = self
+            .graph
+            .send_paid(cx, Cost::NOTHING, repeat, request)
+            .await
+            .and_then(whole);
+        let answer = match answer {
+            Ok(answer) => answer,
+            Err(error) => {
+                for item in items {
+                    let _ = item.reply.send(Err(error.for_another_call()));
+                }
+                return;
+            }
+        };
+        let replies = batch_wire::read(&answer.body, items.len(), answer.date).unwrap_or_default();
+        let mut load: Option<f64> = None;
+        let mut replies = replies.into_iter();
+        for item in items {
+            let reply = replies.next().flatten();
+            if let Some(seen) = reply.as_ref().and_then(|reply| reply.load) {
+                load = Some(load.map_or(seen, |load| load.max(seen)));
+            }
+            let own = self.own(&item, reply, &answer);
+            let _ = item.reply.send(own);
+        }
+        if let Some(load) = load {
+            cx.observe(Observation::Load(load));
+        }
+    }
+
+    /// An item's own answer, with what it shares with the whole batch.
+    fn own(
+        &self,
+        item: &Item,
+        reply: Option<ItemReply>,
+        outer: &GraphAnswer,
+    ) -> Result<GraphAnswer, Error> {
+        let lost = |message: &str| {
+            Error::new(
+                ErrorKind::InvalidResponse,
+                self.effect.retry_after_sending(),
+                item.operation,
+                message,
+            )
+            .with_vendor_request_id(outer.request_id.clone())
+        };
+        let reply = reply
+            .ok_or_else(|| lost("the batch's answer does not hold exactly one for this item"))?;
+        let status = StatusCode::from_u16(reply.status)
+            .map_err(|_| lost("the item's status is no HTTP status"))?;
+        if status.is_redirection() {
+            return Err(Error::new(
+                ErrorKind::InvalidResponse,
+                Retry::Never,
+                item.operation,
+                format!("the item was answered with a redirect ({status})"),
+            ));
+        }
+        Ok(GraphAnswer {
+            operation: item.operation,
+            effect: self.effect,
+            status,
+            body: reply.body,
+            retry_after: reply.retry_after,
+            date: outer.date,
+            request_id: reply.request_id.or_else(|| outer.request_id.clone()),
+        })
+    }
+
+    fn single(&self, operation: &'static str, path: &str) -> Request {
+        let url = self.graph.url(path);
+        match self.effect {
+            Effect::Write => Request::post(operation, url).json(&serde_json::Map::new()),
+            Effect::Read => Request::get(operation, url),
+        }
+    }
+}
+
+/// What fails for the batch as a whole fails for each of its items; an outer 200 says nothing about them yet.
+fn whole(answer: GraphAnswer) -> Result<GraphAnswer, Error> {
+    use crate::answer::Verdict;
+    let operation = answer.operation;
+    match answer.verdict("that its requests need")? {
+        Verdict::Answered(answer) if answer.status == StatusCode::OK => Ok(answer),
+        Verdict::Answered(answer) => Err(answer.unrecognised("a batch is answered with 200")),
+        Verdict::Missing => Err(Error::new(
+            ErrorKind::Unexpected,
+            Retry::Never,
+            operation,
+            "Microsoft Graph knows no $batch here: check graph_url",
+        )),
+    }
+}
