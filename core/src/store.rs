@@ -36,6 +36,20 @@ pub enum StoreError {
     /// No such order.
     #[error("there is no order {0}; `rescind orders list` shows them")]
     NoSuchOrder(OrderId),
+    /// The order is no longer a plan.
+    #[error("the plan is no longer staged: it was accepted, dropped, or swept after a day")]
+    NotStaged,
+    /// The order was not accepted.
+    #[error("the order was never accepted")]
+    NotAccepted,
+    /// What was staged is not what was said yes to.
+    #[error("the plan has {planned} jobs and {staged} were staged; nothing was accepted")]
+    PlanMismatch {
+        /// In the plan.
+        planned: u64,
+        /// In the store.
+        staged: u64,
+    },
     /// The folder belongs to the sandbox, or to other tenants.
     #[error("{0}")]
     Foreign(String),

@@ -150,10 +150,9 @@ mod tests {
     #[test]
     fn the_key_of_the_specification_has_the_id_of_the_specification() {
         // The example key of <https://c2sp.org/signed-note>.
-        let key: PublicKey =
-            "PeterNeumann+c74f20a3+ARpc2QcUPDhMQegwxbzhKqiBfsVkmqq/LDE4izWy10TW"
-                .parse()
-                .expect("their key");
+        let key: PublicKey = "PeterNeumann+c74f20a3+ARpc2QcUPDhMQegwxbzhKqiBfsVkmqq/LDE4izWy10TW"
+            .parse()
+            .expect("their key");
         assert_eq!(key.name(), "PeterNeumann");
         assert_eq!(
             key.to_string(),

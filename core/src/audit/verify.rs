@@ -78,7 +78,10 @@ impl fmt::Display for Fault {
                 "entries {} to {at} are not those that were signed",
                 self.after.unwrap_or(0) + 1
             ),
-            FaultKind::Tail => write!(f, "the record is cut off: entry {at} and what follows is gone"),
+            FaultKind::Tail => write!(
+                f,
+                "the record is cut off: entry {at} and what follows is gone"
+            ),
         }
     }
 }
@@ -271,7 +274,9 @@ impl Verification {
             return fault(FaultKind::Content);
         }
         for opening in entry.openings {
-            let committed = commitments.iter().find(|(field, _)| *field == opening.field);
+            let committed = commitments
+                .iter()
+                .find(|(field, _)| *field == opening.field);
             let opened = from_hex(&opening.salt)
                 .map(|salt| entry::commit(&opening.field, &salt, &opening.value));
             if opened.is_none() || opened != committed.map(|(_, commitment)| *commitment) {

@@ -1,0 +1,119 @@
+//! The state folder: everything `rescind` keeps on one machine.
+
+mod key;
+mod lock;
+
+use std::fs;
+use std::io;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use rescind_core::audit::note::PublicKey;
+use rescind_core::clock::{Clock, SystemClock};
+use rescind_core::store::{Purpose, StoreError};
+
+pub use key::{Ed25519, Ed25519Signer};
+pub use lock::{EngineLock, LockHolder};
+
+use crate::sqlite::SqliteStore;
+
+const DATABASE: &str = "rescind.db";
+const KEY: &str = "audit.key";
+const LOCK: &str = "engine.lock";
+
+/// A folder with the database, the key that signs checkpoints, and the lock of the working process.
+#[derive(Debug)]
+pub struct StateFolder {
+    path: PathBuf,
+    store: Arc<SqliteStore>,
+    public_key: PublicKey,
+    clock: Arc<dyn Clock>,
+}
+
+impl StateFolder {
+    /// Opens a folder, making it (0700), its database and its key (0600) when they are not there.
+    ///
+    /// # Errors
+    /// [`StoreError::Foreign`] when the folder was made for the other purpose, [`StoreError::Unsafe`] when a setting
+    /// that durability or secrecy rests on is not as it must be, and what the disk says.
+    pub fn open(path: &Path, purpose: Purpose) -> Result<Self, StoreError> {
+        Self::open_with_clock(path, purpose, Arc::new(SystemClock))
+    }
+
+    /// The same, with the time from elsewhere.
+    ///
+    /// # Errors
+    /// As [`open`](Self::open).
+    pub fn open_with_clock(
+        path: &Path,
+        purpose: Purpose,
+        clock: Arc<dyn Clock>,
+    ) -> Result<Self, StoreError> {
+        make_private(path).map_err(|error| failed("make", path, &error))?;
+        let key = path.join(KEY);
+        let signer = key::load_or_make(&key)?;
+        let public_key = signer.named();
+        let store = SqliteStore::open(
+            &path.join(DATABASE),
+            &purpose,
+            Arc::new(signer),
+            Arc::clone(&clock),
+        )?;
+        Ok(Self {
+            path: path.to_owned(),
+            store: Arc::new(store),
+            public_key,
+            clock,
+        })
+    }
+
+    /// The store in it.
+    pub fn store(&self) -> Arc<SqliteStore> {
+        Arc::clone(&self.store)
+    }
+
+    /// Becomes the one process that works on this folder, until the lock is dropped or the process dies.
+    ///
+    /// # Errors
+    /// The outer one when the lock file cannot be used; the inner one says who holds it.
+    pub fn try_lock_engine(&self) -> Result<Result<EngineLock, LockHolder>, StoreError> {
+        let path = self.path.join(LOCK);
+        lock::try_lock(&path, self.clock.now()).map_err(|error| failed("lock", &path, &error))
+    }
+
+    /// Appends every checkpoint signed from now on to this file as well.
+    pub fn set_checkpoint_copy(&self, path: &Path) {
+        self.store.set_checkpoint_copy(path);
+    }
+
+    /// The key that verifies this folder's checkpoints.
+    pub fn public_key(&self) -> &PublicKey {
+        &self.public_key
+    }
+
+    /// Where it is.
+    pub fn path(&self) -> &Path {
+        &self.path
+    }
+}
+
+fn make_private(path: &Path) -> io::Result<()> {
+    if path.is_dir() {
+        return Ok(());
+    }
+    let mut builder = fs::DirBuilder::new();
+    builder.recursive(true);
+    #[cfg(unix)]
+    {
+        use std::os::unix::fs::DirBuilderExt as _;
+        builder.mode(0o700);
+    }
+    builder.create(path)
+}
+
+fn failed(what: &str, path: &Path, error: &io::Error) -> StoreError {
+    if error.kind() == io::ErrorKind::StorageFull {
+        return StoreError::Full;
+    }
+    StoreError::Io(format!("failed to {what} {}: {error}", path.display()))
+}

@@ -1,0 +1,178 @@
+//! From pending to running, and back to pending from waiting.
+
+use rescind_core::id::{ProviderName, Token};
+use rescind_core::job::{JobState, Resolved};
+use rescind_core::store::{Claim, Claimed, ReadyJob};
+use rusqlite::{ErrorCode, OptionalExtension as _};
+
+use super::rows::{READY, job_id, job_key, micros, ready};
+use super::txn::Txn;
+use super::writer::Outcome;
+use jiff::Timestamp;
+
+impl Txn<'_> {
+    pub(super) fn claim(&mut self, claims: &[Claim]) -> Outcome<Vec<Claimed>> {
+        claims.iter().map(|claim| self.claim_one(claim)).collect()
+    }
+
+    fn claim_one(&mut self, claim: &Claim) -> Outcome<Claimed> {
+        let conn = self.conn;
+        let accepted_at = match self.memory.order(conn, claim.job.order().0)? {
+            Some(order) if order.works() => order.accepted_at.unwrap_or(i64::MAX),
+            _ => return Ok(Claimed::Lost),
+        };
+        let provider = self.memory.provider(conn, claim.provider.as_str())?;
+        let id = job_id(claim.job);
+        let pending: Option<(i64, u32, i64)> = conn
+            .prepare_cached(
+                "SELECT token, attempts, binding FROM open WHERE id = ?1 AND state = 0 AND provider = ?2",
+            )?
+            .query_row((id, provider), |row| {
+                Ok((row.get(0)?, row.get(1)?, row.get(2)?))
+            })
+            .optional()?;
+        let Some((token, attempts, binding)) = pending else {
+            return Ok(Claimed::Lost);
+        };
+
+        let account = claim
+            .resolved
+            .as_ref()
+            .map(|resolved| self.memory.seen.account(provider, &resolved.id));
+        let known = match account {
+            Some(account) => self.memory.seen.find(conn, account)?,
+            None => None,
+        };
+        if claim.calls
+            && let (Some(job), Some(resolved)) = (known, &claim.resolved)
+            && self.succeeded_since(job, resolved, accepted_at)?
+        {
+            return Ok(Claimed::Shared {
+                with: job_key(job.cast_signed()),
+            });
+        }
+
+        // Tokens grow with the audit, which has an entry between any two claims of one job.
+        let token = (token + 1).max((self.head.seq + 1).cast_signed());
+        let in_flight = account.filter(|_| claim.calls);
+        let taken = conn
+            .prepare_cached(
+                "UPDATE open SET state = 1, token = ?2, calls = ?3, account = ?4,
+                   started_at = CASE WHEN ?3 THEN ?5 ELSE started_at END,
+                   resolved_id = coalesce(?6, resolved_id), resolved_name = coalesce(?7, resolved_name)
+                 WHERE id = ?1 AND state = 0",
+            )?
+            .execute((
+                id,
+                token,
+                claim.calls,
+                in_flight,
+                self.now,
+                claim.resolved.as_ref().map(|resolved| &resolved.id),
+                claim.resolved.as_ref().map(|resolved| &resolved.name),
+            ));
+        match taken {
+            Ok(1) => {}
+            Ok(_) => return Ok(Claimed::Lost),
+            Err(error) if error.sqlite_error_code() == Some(ErrorCode::ConstraintViolation) => {
+                return Ok(match self.running(in_flight)? {
+                    Some(by) => Claimed::InFlight { by: job_key(by) },
+                    None => return Err(error.into()),
+                });
+            }
+            Err(error) => return Err(error.into()),
+        }
+        self.moved(claim.job, binding, JobState::Pending, JobState::Running)?;
+        if let (Some(account), Some(resolved)) = (account, &claim.resolved) {
+            self.remember(claim, provider, account, known, resolved)?;
+        }
+        if claim.calls {
+            self.starts(provider, claim.job);
+            for (budget, units) in &claim.spend {
+                self.spends(provider, budget, *units);
+            }
+        }
+        Ok(Claimed::Running {
+            token: Token(token.cast_unsigned()),
+            attempt: attempts + 1,
+            started_at: self.timestamp(),
+        })
+    }
+
+    /// Whether that job's own call ended this account's sessions, and started at or after an instant.
+    fn succeeded_since(&self, job: u64, resolved: &Resolved, since: i64) -> Outcome<bool> {
+        Ok(self
+            .conn
+            .prepare_cached(
+                "SELECT 1 FROM done
+                 WHERE id = ?1 AND state = 4 AND called AND started_at >= ?2 AND resolved_id = ?3",
+            )?
+            .exists((job.cast_signed(), since, &resolved.id))?)
+    }
+
+    fn running(&self, account: Option<i64>) -> Outcome<Option<i64>> {
+        Ok(self
+            .conn
+            .prepare_cached("SELECT id FROM open WHERE account = ?1 AND state = 1")?
+            .query_row([account], |row| row.get(0))
+            .optional()?)
+    }
+
+    /// Keeps the durable record of having resolved this person here.
+    fn remember(
+        &mut self,
+        claim: &Claim,
+        provider: i64,
+        account: i64,
+        known: Option<u64>,
+        resolved: &Resolved,
+    ) -> Outcome<()> {
+        let job = claim.job.as_u64();
+        let seen = &mut self.memory.seen;
+        if known.is_none() {
+            seen.add(account, job);
+        }
+        let (subject, alias): (Option<String>, Option<String>) = self
+            .conn
+            .prepare_cached("SELECT subject, alias FROM job WHERE id = ?1")?
+            .query_row([job_id(claim.job)], |row| Ok((row.get(0)?, row.get(1)?)))?;
+        if subject.as_ref() != Some(&resolved.name) && !resolved.name.is_empty() {
+            seen.add(seen.spelling(provider, &resolved.name), job);
+        }
+        for spelling in subject.iter().chain(&alias) {
+            seen.add(seen.spelling(provider, spelling), job);
+        }
+        Ok(())
+    }
+
+    pub(super) fn wake(
+        &mut self,
+        provider: &ProviderName,
+        now: Timestamp,
+        limit: usize,
+    ) -> Outcome<Vec<ReadyJob>> {
+        let conn = self.conn;
+        let provider = self.memory.provider(conn, provider.as_str())?;
+        let mut rows = conn.prepare_cached(&format!(
+            "SELECT {READY}, o.binding FROM open o
+             JOIN job j ON j.id = o.id JOIN orders d ON d.key = o.id >> 32
+             WHERE o.provider = ?1 AND o.state = 2 AND o.due <= ?2 AND d.paused IS NULL AND NOT d.cancelled
+             ORDER BY o.due, o.id LIMIT ?3"
+        ))?;
+        let due: Vec<(ReadyJob, i64)> = rows
+            .query_map((provider, micros(now), limit), |row| {
+                Ok((ready(row)?, row.get(10)?))
+            })?
+            .collect::<Result<_, _>>()?;
+        let mut woken = Vec::with_capacity(due.len());
+        let mut update = conn
+            .prepare_cached("UPDATE open SET state = 0, due = NULL WHERE id = ?1 AND state = 2")?;
+        for (job, binding) in due {
+            if update.execute([job_id(job.key)])? == 1 {
+                self.moved(job.key, binding, JobState::Waiting, JobState::Pending)?;
+                woken.push(job);
+            }
+        }
+        Ok(woken)
+    }
+}

@@ -1,0 +1,197 @@
+//! Connections whose settings are read back, and the schema's versions.
+
+use std::path::Path;
+use std::time::Duration;
+
+use rescind_core::store::{Purpose, StoreError};
+use rusqlite::{Connection, ErrorCode, OpenFlags, TransactionBehavior};
+
+/// Each entry takes the schema one version further; `PRAGMA user_version` says how many were applied.
+const MIGRATIONS: &[&str] = &[include_str!("schema.sql")];
+
+/// How long one statement waits for another process, in milliseconds. Those hold the lock for one chunk at a time.
+const BUSY_MS: i32 = 20_000;
+
+/// Opens the writer's connection, making and migrating the database.
+pub(super) fn open_writer(path: &Path, purpose: &Purpose) -> Result<Connection, StoreError> {
+    check_version(rusqlite::version_number())?;
+    let mut conn = connect(path, OpenFlags::default())?;
+    to_wal(&conn)?;
+    check_settings(&conn)?;
+    migrate(&mut conn)?;
+    settle_purpose(&mut conn, purpose)?;
+    Ok(conn)
+}
+
+/// Opens one more reader of a database that the writer has made.
+pub(super) fn open_reader(path: &Path) -> Result<Connection, StoreError> {
+    // Not read-only: in WAL mode a reader, too, takes its place in the shared index.
+    let conn = connect(path, OpenFlags::default() & !OpenFlags::SQLITE_OPEN_CREATE)?;
+    conn.pragma_update(None, "query_only", true)
+        .map_err(from_sql)?;
+    Ok(conn)
+}
+
+fn connect(path: &Path, flags: OpenFlags) -> Result<Connection, StoreError> {
+    let mut conn = Connection::open_with_flags(path, flags).map_err(from_sql)?;
+    conn.set_prepared_statement_cache_capacity(96);
+    // SQLite's own handler sleeps up to 100 ms at a time, which starves whoever waits for a busy stager.
+    conn.busy_handler(Some(|tries| {
+        std::thread::sleep(Duration::from_millis(1));
+        tries < BUSY_MS
+    }))
+    .map_err(from_sql)?;
+    conn.execute_batch(
+        "PRAGMA synchronous=FULL; PRAGMA foreign_keys=ON; PRAGMA cache_size=-16384;
+         PRAGMA temp_store=MEMORY; PRAGMA wal_autocheckpoint=4000; PRAGMA journal_size_limit=67108864;",
+    )
+    .map_err(from_sql)?;
+    Ok(conn)
+}
+
+/// Older versions may lose a reset of the log; 3.52.0 was withdrawn.
+fn check_version(version: i32) -> Result<(), StoreError> {
+    if version < 3_051_003 || version == 3_052_000 {
+        return Err(StoreError::Unsafe(format!(
+            "SQLite {version} may lose committed work; 3.51.3 or newer is needed, but not 3.52.0"
+        )));
+    }
+    Ok(())
+}
+
+/// Two processes that start together both switch a new database over, and one is told that it is busy.
+fn to_wal(conn: &Connection) -> Result<(), StoreError> {
+    let mut tries = 0;
+    loop {
+        let switched = conn.query_row("PRAGMA journal_mode=WAL", [], |row| row.get::<_, String>(0));
+        match switched {
+            Ok(_) => return Ok(()),
+            Err(error) if is_busy(&error) && tries < 1000 => {
+                tries += 1;
+                std::thread::sleep(Duration::from_millis(5));
+            }
+            Err(error) => return Err(from_sql(error)),
+        }
+    }
+}
+
+fn check_settings(conn: &Connection) -> Result<(), StoreError> {
+    let journal: String = conn
+        .pragma_query_value(None, "journal_mode", |row| row.get(0))
+        .map_err(from_sql)?;
+    let numbers = [("synchronous", 2), ("foreign_keys", 1)];
+    if journal != "wal" {
+        return Err(StoreError::Unsafe(format!(
+            "the journal mode is {journal} where wal is needed; is the folder on a network file system?"
+        )));
+    }
+    for (name, wanted) in numbers {
+        let found: i64 = conn
+            .pragma_query_value(None, name, |row| row.get(0))
+            .map_err(from_sql)?;
+        if found != wanted {
+            return Err(StoreError::Unsafe(format!(
+                "the setting {name} is {found} where {wanted} is needed"
+            )));
+        }
+    }
+    Ok(())
+}
+
+fn migrate(conn: &mut Connection) -> Result<(), StoreError> {
+    let txn = conn
+        .transaction_with_behavior(TransactionBehavior::Immediate)
+        .map_err(from_sql)?;
+    let version: usize = txn
+        .pragma_query_value(None, "user_version", |row| row.get(0))
+        .map_err(from_sql)?;
+    if version > MIGRATIONS.len() {
+        return Err(StoreError::Unsafe(
+            "the state folder was written by a newer rescind; use that one".to_owned(),
+        ));
+    }
+    for migration in &MIGRATIONS[version..] {
+        txn.execute_batch(migration).map_err(from_sql)?;
+    }
+    txn.pragma_update(None, "user_version", MIGRATIONS.len())
+        .map_err(from_sql)?;
+    txn.commit().map_err(from_sql)
+}
+
+/// The first to open a folder says what it is for; afterwards it is for nothing else.
+fn settle_purpose(conn: &mut Connection, purpose: &Purpose) -> Result<(), StoreError> {
+    let wanted = if purpose.sandbox {
+        "sandbox"
+    } else {
+        "tenants"
+    };
+    conn.execute(
+        "INSERT INTO meta(name, value) VALUES ('purpose', ?1) ON CONFLICT DO NOTHING",
+        [wanted],
+    )
+    .map_err(from_sql)?;
+    let found: String = conn
+        .query_row("SELECT value FROM meta WHERE name = 'purpose'", [], |row| {
+            row.get(0)
+        })
+        .map_err(from_sql)?;
+    if found == wanted {
+        return Ok(());
+    }
+    Err(StoreError::Foreign(if purpose.sandbox {
+        "this state folder holds the record of real tenants, and the sandbox never mixes with it; \
+         name another folder with --state-dir"
+            .to_owned()
+    } else {
+        "this state folder belongs to the sandbox, and real tenants never mix with it; \
+         name another folder with --state-dir, or add --sandbox"
+            .to_owned()
+    }))
+}
+
+pub(super) fn is_busy(error: &rusqlite::Error) -> bool {
+    error.sqlite_error_code() == Some(ErrorCode::DatabaseBusy)
+}
+
+/// What a failure of SQLite means for the caller.
+pub(super) fn from_sql(error: rusqlite::Error) -> StoreError {
+    match error.sqlite_error_code() {
+        Some(ErrorCode::DiskFull) => StoreError::Full,
+        Some(
+            ErrorCode::SystemIoFailure
+            | ErrorCode::ReadOnly
+            | ErrorCode::CannotOpen
+            | ErrorCode::PermissionDenied
+            | ErrorCode::OutOfMemory,
+        ) => StoreError::Io(error.to_string()),
+        Some(ErrorCode::DatabaseBusy | ErrorCode::DatabaseLocked) => {
+            StoreError::Io("another process keeps the database busy".to_owned())
+        }
+        _ => StoreError::Corrupt(error.to_string()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn versions_that_lose_work_are_refused() {
+        for refused in [3_045_000, 3_051_002, 3_052_000] {
+            assert!(matches!(check_version(refused), Err(StoreError::Unsafe(_))));
+        }
+        for good in [3_051_003, 3_052_001, rusqlite::version_number()] {
+            assert!(check_version(good).is_ok());
+        }
+    }
+
+    #[test]
+    fn every_setting_is_as_it_must_be() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("db");
+        let conn = open_writer(&path, &Purpose { sandbox: true }).unwrap();
+        assert!(check_settings(&conn).is_ok());
+        conn.pragma_update(None, "synchronous", "NORMAL").unwrap();
+        assert!(matches!(check_settings(&conn), Err(StoreError::Unsafe(_))));
+    }
+}
