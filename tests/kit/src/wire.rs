@@ -64,10 +64,13 @@ fn fits(parts: &[String], text: &str, hostile: &str) -> bool {
         };
         let (value, after) = rest.split_at(end);
         let whole_json_string = parts[n - 1].ends_with('"') && part.starts_with('"');
+        let whole_segment =
+            parts[n - 1].ends_with('/') && (part.is_empty() || part.starts_with(['/', '?', '"']));
+        let is_dots = whole_segment && matches!(value, "." | "..");
         let kept = if whole_json_string {
             is_json_of(value, hostile)
         } else {
-            is_encoded(value, hostile)
+            !is_dots && is_encoded(value, hostile)
         };
         if !kept || !after.starts_with(part.as_str()) {
             return false;
@@ -81,11 +84,11 @@ fn is_json_of(value: &str, hostile: &str) -> bool {
     serde_json::from_str::<String>(&format!("\"{value}\"")).is_ok_and(|text| text == hostile)
 }
 
-/// Whether `value` holds nothing but unreserved characters and percent-encoding (RFC 3986 §2), means `hostile`, and
-/// is no dot segment. A quote may be doubled, as key literals of OData ask for.
+/// Whether `value` holds nothing but unreserved characters and percent-encoding (RFC 3986 §2) and means `hostile`.
+/// A quote may be doubled, as key literals of OData ask for.
 fn is_encoded(value: &str, hostile: &str) -> bool {
     let plain = |c: char| c.is_ascii_alphanumeric() || "-._~%@+".contains(c);
-    if !value.chars().all(plain) || matches!(value, "" | "." | "..") {
+    if !value.chars().all(plain) || value.is_empty() {
         return false;
     }
     let means = |text: &str| text == hostile || text == hostile.replace('\'', "''");
@@ -141,6 +144,9 @@ mod tests {
         assert!(!mould.fits(&get("/users/a?b/sessions"), "a?b"));
         assert!(!mould.fits(&get("/users/a%2fb/sessions"), "a%2fb"));
         assert!(!mould.fits(&get("/users//sessions"), ""));
+        assert!(!mould.fits(&get("/users/../sessions"), ".."));
+        let keyed = Mould::of(&get("/users('ada')/sessions"), "ada").expect("found");
+        assert!(keyed.fits(&get("/users('..')/sessions"), ".."));
     }
 
     #[test]
