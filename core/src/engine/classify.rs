@@ -42,6 +42,13 @@ pub(super) enum Ruling {
     Permanent,
 }
 
+impl Ruling {
+    /// Whether the provider did its work for this subject.
+    pub(super) fn is_success(self) -> bool {
+        matches!(self, Self::Confirmed | Self::NotFound)
+    }
+}
+
 /// An answer, judged.
 #[derive(Debug)]
 pub(super) struct Judged {

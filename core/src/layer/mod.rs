@@ -17,6 +17,7 @@ use crate::provider::{Directory, Evidence, RevocationProvider, SessionInventory}
 use crate::subject::Subject;
 
 use guard::Guard;
+pub(crate) use guard::protected_account;
 use timeout::Timeout;
 use trace::Trace;
 

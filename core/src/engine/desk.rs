@@ -1,0 +1,263 @@
+//! What the tasks of one lane share: the jobs in memory, and who waits for whom.
+
+use std::collections::{HashMap, HashSet, VecDeque};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use jiff::Timestamp;
+use tokio::sync::Notify;
+use tokio::time::Instant;
+
+use super::fleet::Member;
+use super::lane::LaneFault;
+use super::queue::{Queue, Work};
+use super::run::Run;
+use crate::error::Error;
+use crate::id::{JobKey, OrderKey};
+use crate::report::{Detail, OutcomeName, Unsupported};
+use crate::store::Next;
+
+/// The fewest jobs a lane keeps in memory: enough to fill a commit.
+const LEAST_WINDOW: usize = 512;
+
+/// The most.
+const MOST_WINDOW: usize = 4_096;
+
+/// A success this recent means that the provider serves others while it fails one.
+const LATELY: Duration = Duration::from_secs(10);
+
+/// One lane of a run.
+#[derive(Debug)]
+pub(super) struct Desk {
+    pub(super) run: Arc<Run>,
+    pub(super) member: Arc<Member>,
+    /// How many jobs of each class are taken into memory ahead of their calls.
+    pub(super) window: usize,
+    /// Something to fetch or to look up.
+    pub(super) feed: Notify,
+    /// Something to dispatch.
+    pub(super) dispatch: Notify,
+    /// Something urgent to dispatch.
+    pub(super) urgent: Notify,
+    /// Some evidence to read.
+    pub(super) evidence: Notify,
+    /// The protected list is needed, or has come in.
+    pub(super) protect: Notify,
+    state: Mutex<State>,
+}
+
+/// The jobs in memory. Nobody waits while it is locked.
+#[derive(Debug, Default)]
+pub(super) struct State {
+    /// Every job in memory, wherever it is. Urgent ones count against a window of their own.
+    known: [HashSet<JobKey>; 2],
+    /// Who is it?
+    pub(super) to_resolve: Queue,
+    /// Was it carried out?
+    pub(super) to_check: Queue,
+    /// To be called.
+    pub(super) ready: Queue,
+    /// To be settled without a call.
+    pub(super) errands: VecDeque<(Work, Errand)>,
+    /// Accounts in flight, by id.
+    pub(super) in_flight: HashMap<String, JobKey>,
+    /// Claimed, not settled.
+    pub(super) running: HashSet<JobKey>,
+    /// Jobs that wait for another job of the same account.
+    pub(super) held: HashMap<JobKey, Vec<Work>>,
+    /// Subjects whose first refusal did not yet tell a missing right from a protected account.
+    pub(super) denied_once: HashSet<JobKey>,
+    pub(super) cursors: HashMap<OrderKey, Cursor>,
+    /// When a waiting job comes back next.
+    pub(super) wake_at: Option<Timestamp>,
+    /// When evidence is next due.
+    pub(super) evidence_at: Option<Timestamp>,
+    last_revoked: Option<Instant>,
+    last_answered: Option<Instant>,
+}
+
+/// How far an order has been read.
+#[derive(Debug, Default, Clone, Copy)]
+pub(super) struct Cursor {
+    pub(super) after: Option<JobKey>,
+    pub(super) at_end: bool,
+    pub(super) generation: u64,
+}
+
+/// What is to be written for a job that needs no call.
+#[derive(Debug)]
+pub(super) enum Errand {
+    /// Where it goes.
+    Settle(Fate),
+    /// It takes the result of another job's call.
+    Share(JobKey),
+}
+
+/// Where a job goes, with its story.
+#[derive(Debug)]
+pub(super) struct Fate {
+    pub(super) next: Next,
+    pub(super) detail: Detail,
+    pub(super) used_attempt: bool,
+}
+
+impl Fate {
+    pub(super) fn refused(outcome: OutcomeName, why: Unsupported) -> Self {
+        Self {
+            next: Next::Refused,
+            detail: Detail {
+                outcome: Some(outcome),
+                refusal: Some(why),
+                ..Detail::default()
+            },
+            used_attempt: false,
+        }
+    }
+
+    pub(super) fn parked(detail: Detail) -> Self {
+        Self {
+            next: Next::Parked,
+            detail,
+            used_attempt: true,
+        }
+    }
+}
+
+impl Desk {
+    pub(super) fn new(run: Arc<Run>, member: Arc<Member>) -> Self {
+        let window = (member.max_in_flight as usize).clamp(LEAST_WINDOW, MOST_WINDOW);
+        Self {
+            run,
+            member,
+            window,
+            feed: Notify::new(),
+            dispatch: Notify::new(),
+            urgent: Notify::new(),
+            evidence: Notify::new(),
+            protect: Notify::new(),
+            state: Mutex::default(),
+        }
+    }
+
+    pub(super) fn state(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    pub(super) fn now(&self) -> Timestamp {
+        self.run.clock.now()
+    }
+
+    /// Queues a job for its call.
+    pub(super) fn make_ready(&self, work: Work) {
+        let urgent = work.order.urgent;
+        self.state().ready.push(work);
+        self.dispatch.notify_one();
+        if urgent {
+            self.urgent.notify_one();
+        }
+    }
+
+    /// Queues a job to be settled without a call.
+    pub(super) fn run_errand(&self, work: Work, errand: Errand) {
+        self.state().errands.push_back((work, errand));
+        self.dispatch.notify_one();
+    }
+
+    /// Lets go of a job that is pending in the store and may stay so.
+    pub(super) fn forget(&self, work: &Work) {
+        self.state().forget(work);
+    }
+
+    /// Lets go of every job that is not claimed: the lane has stopped, and they are pending in the store.
+    pub(super) fn forget_unclaimed(&self) {
+        self.remove(|_| true);
+    }
+
+    /// Lets go of what must not be claimed any more.
+    pub(super) fn forget_on_hold(&self) {
+        self.remove(super::orders::OpenOrder::is_on_hold);
+    }
+
+    fn remove(&self, leaves: impl Fn(&super::orders::OpenOrder) -> bool) {
+        let state = &mut *self.state();
+        let mut gone = Vec::new();
+        for queue in [&mut state.to_resolve, &mut state.to_check, &mut state.ready] {
+            gone.extend(queue.remove(&leaves));
+        }
+        for work in &gone {
+            state.forget(work);
+        }
+    }
+
+    /// Stops the lane: every further subject would meet the same.
+    pub(super) fn stop(&self, error: &Error) {
+        tracing::error!(
+            provider.name = %self.member.name,
+            error.kind = ?error.kind(),
+            %error,
+            "the lane has stopped until a person acts"
+        );
+        self.member.lane.stop(LaneFault::new(error.to_record()));
+        self.run.look.notify_one();
+    }
+
+    pub(super) fn is_stopped(&self) -> bool {
+        self.member.lane.fault().is_some()
+    }
+
+    /// Something came back from the provider: it is there.
+    pub(super) fn answered(&self, revoke: bool) {
+        let now = Instant::now();
+        let mut state = self.state();
+        state.last_answered = Some(now);
+        if revoke {
+            state.last_revoked = Some(now);
+        }
+    }
+
+    /// Whether the provider served others while it failed this one: only then does the failure use an attempt.
+    /// After a refused connection or a 503 only another revocation proves it; for a lost answer any read does.
+    pub(super) fn serves_others(&self, not_carried_out: bool) -> bool {
+        let state = self.state();
+        let last = if not_carried_out {
+            state.last_revoked
+        } else {
+            state.last_answered
+        };
+        last.is_some_and(|last| last.elapsed() <= LATELY)
+    }
+
+    /// Whether the provider has ever ended anything in this run.
+    pub(super) fn has_revoked(&self) -> bool {
+        self.state().last_revoked.is_some()
+    }
+}
+
+impl State {
+    /// Takes a job into memory, unless it is there already.
+    pub(super) fn learn(&mut self, work: &Work) -> bool {
+        self.known[usize::from(work.order.urgent)].insert(work.key())
+    }
+
+    pub(super) fn forget(&mut self, work: &Work) {
+        self.known[usize::from(work.order.urgent)].remove(&work.key());
+    }
+
+    /// How many jobs of a class are in memory.
+    pub(super) fn count(&self, urgent: bool) -> usize {
+        self.known[usize::from(urgent)].len()
+    }
+
+    /// Whether nothing of this lane is in memory.
+    pub(super) fn is_idle(&self) -> bool {
+        self.known.iter().all(HashSet::is_empty)
+    }
+
+    pub(super) fn wake_by(&mut self, at: Timestamp) {
+        self.wake_at = Some(self.wake_at.map_or(at, |known| known.min(at)));
+    }
+
+    pub(super) fn evidence_by(&mut self, at: Timestamp) {
+        self.evidence_at = Some(self.evidence_at.map_or(at, |known| known.min(at)));
+    }
+}

@@ -1,0 +1,211 @@
+//! Reads the provider's own proof back: durable work like any other, and it never turns a confirmed job back.
+
+use std::collections::HashSet;
+use std::sync::Arc;
+use std::time::Duration;
+
+use jiff::{SignedDuration, Timestamp};
+use tokio::task::JoinSet;
+use tokio::time::sleep;
+
+use super::desk::Desk;
+use super::feed::LEAST_PAUSE;
+use super::fleet::{one_each, reported};
+use super::lane::Role;
+use crate::context::Priority;
+use crate::error::{Error, Retry};
+use crate::id::JobKey;
+use crate::provider::Proof;
+use crate::report::EvidenceState;
+use crate::store::{EvidenceDue, EvidenceReading, StoreError};
+
+/// When evidence is read, counted from the confirmation.
+const SCHEDULE: [Duration; 6] = [
+    Duration::ZERO,
+    Duration::from_secs(2),
+    Duration::from_secs(5),
+    Duration::from_secs(15),
+    Duration::from_secs(30),
+    Duration::from_secs(60),
+];
+
+/// Watermarks are cut to the second, and set a moment before the answer is dated.
+const TOLERANCE: SignedDuration = SignedDuration::from_secs(5);
+
+/// How many read calls of a lane are under way at once.
+const READS_AT_ONCE: usize = 16;
+
+/// How often a lane looks at the clock when nobody rings.
+const LOOK_EVERY: Duration = Duration::from_secs(1);
+
+/// What one read call found out.
+type Read = (Vec<EvidenceDue>, Result<Vec<Proof>, Error>);
+
+/// Reads the evidence of one lane until it is told to stop.
+pub(super) async fn read_back(desk: Arc<Desk>) -> Result<(), StoreError> {
+    let mut reads: JoinSet<Read> = JoinSet::new();
+    let mut reading: HashSet<JobKey> = HashSet::new();
+    loop {
+        if desk.run.draining.is_cancelled() {
+            // A read changes nothing: whoever comes next reads again.
+            return Ok(());
+        }
+        let mut progress = false;
+        while let Some(read) = reads.try_join_next() {
+            progress = true;
+            record(&desk, &mut reading, read).await?;
+        }
+        if !desk.is_stopped() {
+            progress |= begin(&desk, &mut reads, &mut reading).await?;
+        }
+        if progress {
+            continue;
+        }
+        let pause = until_due(&desk);
+        tokio::select! {
+            () = desk.run.draining.cancelled() => return Ok(()),
+            () = desk.evidence.notified() => {}
+            Some(read) = reads.join_next() => record(&desk, &mut reading, read).await?,
+            () = sleep(pause) => {}
+        }
+    }
+}
+
+fn until_due(desk: &Desk) -> Duration {
+    let due = desk.state().evidence_at;
+    due.and_then(|at| Duration::try_from(at.duration_since(desk.now())).ok())
+        .map_or(LOOK_EVERY, |wait| wait.min(LOOK_EVERY))
+        .max(LEAST_PAUSE)
+}
+
+/// Starts reads for what is due. Answers whether there was anything.
+async fn begin(
+    desk: &Arc<Desk>,
+    reads: &mut JoinSet<Read>,
+    reading: &mut HashSet<JobKey>,
+) -> Result<bool, StoreError> {
+    let now = desk.now();
+    let size = desk.member.descriptor.subjects_per_read.max(1);
+    let room = READS_AT_ONCE.saturating_sub(reads.len()) * size;
+    if room == 0 || desk.state().evidence_at.is_none_or(|at| at > now) {
+        return Ok(false);
+    }
+    let in_flight: Vec<JobKey> = reading.iter().copied().collect();
+    let store = &desk.run.store;
+    let mut due = store
+        .evidence_due(&desk.member.name, now, room, &in_flight)
+        .await?;
+    if due.len() < room {
+        let next = store.next_due(&desk.member.name).await?.evidence;
+        // What is being read now is still due in the store; it rings when it is recorded.
+        let next = next.map(|at| at.max(later(now, Duration::from_millis(100))));
+        desk.state().evidence_at = next;
+    }
+    if due.is_empty() {
+        return Ok(false);
+    }
+    reading.extend(due.iter().map(|due| due.job));
+    while !due.is_empty() {
+        let rest = due.split_off(due.len().min(size));
+        reads.spawn(read(Arc::clone(desk), std::mem::replace(&mut due, rest)));
+    }
+    Ok(true)
+}
+
+async fn read(desk: Arc<Desk>, due: Vec<EvidenceDue>) -> Read {
+    let Some(evidence) = &desk.member.roles.evidence else {
+        let none = due.iter().map(|_| Proof::Watermark { at: None }).collect();
+        return (due, Ok(none));
+    };
+    let ids: Vec<String> = due.iter().map(|due| due.account_id.clone()).collect();
+    let people = ids.len() as u32;
+    let cost = desk.member.descriptor.first_cost.evidence.times(people);
+    let admitted = desk
+        .member
+        .admit(Role::Evidence, cost, people, Priority::Evidence)
+        .await;
+    let proofs = match admitted {
+        Err(error) => Err(error),
+        Ok((permit, cx)) => {
+            let proofs = evidence.read(&cx, &ids).await;
+            let proofs = proofs.and_then(|proofs| one_each("evidence", proofs, ids.len()));
+            reported(permit, proofs)
+        }
+    };
+    if proofs.is_ok() {
+        desk.answered(false);
+    }
+    (due, proofs)
+}
+
+async fn record(
+    desk: &Desk,
+    reading: &mut HashSet<JobKey>,
+    read: Result<Read, tokio::task::JoinError>,
+) -> Result<(), StoreError> {
+    let (due, proofs) = match read {
+        Ok(read) => read,
+        Err(error) if error.is_panic() => std::panic::resume_unwind(error.into_panic()),
+        Err(_) => return Ok(()),
+    };
+    for due in &due {
+        reading.remove(&due.job);
+    }
+    let now = desk.now();
+    let readings: Vec<EvidenceReading> = match proofs {
+        Ok(proofs) => due
+            .iter()
+            .zip(proofs)
+            .map(|(due, proof)| reading_of(desk, due, &proof, now))
+            .collect(),
+        Err(error) if error.retry() == Retry::Never => due
+            .iter()
+            .map(|due| EvidenceReading {
+                job: due.job,
+                state: EvidenceState::Unverified,
+                due: None,
+            })
+            .collect(),
+        // The provider could not be asked at all: no read is used up, and the lane knows how long to wait.
+        Err(_) => {
+            desk.state().evidence_at = Some(later(now, LOOK_EVERY));
+            return Ok(());
+        }
+    };
+    desk.run.store.record_evidence(readings.clone()).await?;
+    if let Some(next) = readings.iter().filter_map(|reading| reading.due).min() {
+        desk.state().evidence_by(next);
+    }
+    desk.run.look.notify_one();
+    Ok(())
+}
+
+fn reading_of(desk: &Desk, due: &EvidenceDue, proof: &Proof, now: Timestamp) -> EvidenceReading {
+    let verified = match proof {
+        Proof::Watermark { at } => {
+            at.is_some_and(|at| at.duration_since(due.revoked_at) >= -TOLERANCE)
+        }
+        Proof::Remaining { items } => *items == 0,
+        // Nobody is left who could have a session.
+        Proof::SubjectMissing => true,
+        Proof::Failed(_) => false,
+    };
+    let next = SCHEDULE.get(due.reads as usize + 1);
+    let (state, due_at) = match (verified, next) {
+        (true, _) => (EvidenceState::Verified, None),
+        (false, Some(after)) if desk.member.roles.evidence.is_some() => (
+            EvidenceState::Pending,
+            Some(later(due.confirmed_at, *after).max(now)),
+        ),
+        (false, _) => (EvidenceState::Unverified, None),
+    };
+    EvidenceReading {
+        job: due.job,
+        state,
+        due: due_at,
+    }
+}
+
+fn later(at: Timestamp, by: Duration) -> Timestamp {
+    at.checked_add(by).unwrap_or(Timestamp::MAX)
+}

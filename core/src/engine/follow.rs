@@ -1,0 +1,78 @@
+//! A process that does not hold the engine lock: it follows its order through the store, and takes over when the
+//! working process is gone.
+
+use std::fmt::Debug;
+use std::time::Duration;
+
+use tokio::time::sleep;
+
+use super::{Ended, Engine, EngineError, Goal, Stop};
+use crate::order::OrderState;
+use crate::store::StoreError;
+
+/// How often a follower looks.
+const POLL: Duration = Duration::from_millis(250);
+
+/// The right to work on a store: one process at a time holds it.
+pub trait EngineLock: Debug + Send + Sync {
+    /// Takes the lock if it is free. Once taken it is held until the process ends or drops it.
+    ///
+    /// # Errors
+    /// When it cannot be told whether it is free.
+    fn try_take(&self) -> Result<bool, StoreError>;
+}
+
+impl Engine {
+    /// Runs as soon as the lock can be had; until then another process works, and its progress is shown on the board.
+    /// Ends without ever having worked when the other process has reached the goal.
+    ///
+    /// # Errors
+    /// As [`Engine::run`].
+    pub async fn run_or_follow(
+        &self,
+        goal: Goal,
+        lock: &dyn EngineLock,
+        stop: &Stop,
+    ) -> Result<Ended, EngineError> {
+        loop {
+            if lock.try_take()? {
+                return self.run(goal, stop).await;
+            }
+            if self.others_are_done(goal).await? {
+                return Ok(Ended::Finished);
+            }
+            tokio::select! {
+                () = stop.abort.cancelled() => return Ok(Ended::Interrupted),
+                () = stop.drain.cancelled() => return Ok(Ended::Interrupted),
+                () = sleep(POLL) => {}
+            }
+        }
+    }
+
+    /// Shows where the goal stands, and answers whether the working process has reached it. What a `run` wants tried
+    /// again it tries itself, once it holds the lock.
+    async fn others_are_done(&self, goal: Goal) -> Result<bool, StoreError> {
+        let store = &self.parts.store;
+        let orders = match goal {
+            Goal::Everything => store.open_orders().await?,
+            Goal::Order(id) | Goal::Again(id) => vec![store.order(id).await?],
+        };
+        let mut counts = Vec::new();
+        for order in &orders {
+            counts.extend(store.counts(order.key).await?);
+        }
+        {
+            let mut board = self
+                .board
+                .lock()
+                .unwrap_or_else(std::sync::PoisonError::into_inner);
+            board.show(counts, self.parts.clock.now());
+        }
+        Ok(matches!(goal, Goal::Order(_))
+            && orders.iter().all(|order| {
+                order.state == OrderState::Finished
+                    && order.counts.open == 0
+                    && order.evidence_pending == 0
+            }))
+    }
+}

@@ -1,0 +1,345 @@
+//! Looks people up before their call, and reads the evidence of those whose last answer was lost.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use jiff::{SignedDuration, Timestamp};
+use tokio::task::JoinSet;
+use tokio::time::sleep;
+
+use super::desk::{Desk, Errand, Fate};
+use super::feed::with_account;
+use super::fleet::{one_each, reported};
+use super::lane::Role;
+use super::queue::{Queue, Work};
+use super::settle::MAX_ATTEMPTS;
+use crate::error::{Error, ErrorKind, Retry};
+use crate::job::{WaitReason, subject_of};
+use crate::provider::{Proof, Resolution};
+use crate::report::{Detail, EvidenceState, OutcomeName, Unsupported};
+use crate::store::{Next, StoreError};
+use crate::subject::Subject;
+
+/// Look-ups of one person that may fail before we go on without them.
+const MAX_LOOKUPS: u32 = 3;
+
+/// A watermark this long after T is of a call after T, whatever the clocks' rounding.
+const AFTER_T: SignedDuration = SignedDuration::from_secs(1);
+
+/// Starts a task for each call's worth of people that wait for a look-up.
+pub(super) fn start(desk: &Arc<Desk>, tasks: &mut JoinSet<Result<(), StoreError>>) {
+    let size = desk.member.descriptor.subjects_per_read.max(1);
+    while let Some(works) = next(desk, size, |desk| &mut desk.to_resolve) {
+        tasks.spawn(resolve(Arc::clone(desk), works));
+    }
+    while let Some(works) = next(desk, size, |desk| &mut desk.to_check) {
+        tasks.spawn(check(Arc::clone(desk), works));
+    }
+}
+
+fn next(
+    desk: &Desk,
+    size: usize,
+    queue: fn(&mut super::desk::State) -> &mut Queue,
+) -> Option<Vec<Work>> {
+    let works = queue(&mut desk.state()).pop_some(size);
+    (!works.is_empty()).then_some(works)
+}
+
+/// Who are they?
+async fn resolve(desk: Arc<Desk>, works: Vec<Work>) -> Result<(), StoreError> {
+    let mut asked = Vec::with_capacity(works.len());
+    let mut subjects = Vec::with_capacity(works.len());
+    for work in works {
+        match subject_of(&work.job.subject, work.job.alias.as_deref()) {
+            Ok(subject) => {
+                subjects.push(subject);
+                asked.push(work);
+            }
+            Err(error) => {
+                let why = Unsupported::new(error.to_string(), "correct the spelling");
+                let fate = Fate::refused(OutcomeName::SubjectNotFound, why);
+                desk.run_errand(work, Errand::Settle(fate));
+            }
+        }
+    }
+    let Some(priority) = asked.first().map(Work::priority) else {
+        return Ok(());
+    };
+    match desk.member.resolve_chunk(&subjects, priority).await {
+        Ok(answers) => {
+            desk.answered(false);
+            let mut missing = Vec::new();
+            for ((mut work, subject), answer) in asked.into_iter().zip(subjects).zip(answers) {
+                match answer {
+                    Resolution::Found(account) => {
+                        work.account = Some(account);
+                        with_account(&desk, work);
+                    }
+                    Resolution::NotFound => missing.push((work, subject)),
+                    Resolution::Ambiguous { count } => {
+                        let fate = Fate::refused(OutcomeName::Ambiguous, ambiguous(count));
+                        desk.run_errand(work, Errand::Settle(fate));
+                    }
+                    Resolution::Failed(error) => failed(&desk, work, &error),
+                }
+            }
+            not_found(&desk, missing).await
+        }
+        Err(error) => {
+            whole_call_failed(&desk, asked, &error, |state| &mut state.to_resolve).await;
+            Ok(())
+        }
+    }
+}
+
+fn ambiguous(count: usize) -> Unsupported {
+    Unsupported::new(
+        format!("{count} accounts answer to this identifier"),
+        "name the account by its own id at this provider",
+    )
+}
+
+/// A person who was there once has left; one we never saw is a typo until somebody says otherwise.
+async fn not_found(desk: &Desk, missing: Vec<(Work, Subject)>) -> Result<(), StoreError> {
+    if missing.is_empty() {
+        return Ok(());
+    }
+    let spellings: Vec<String> = missing
+        .iter()
+        .map(|(_, subject)| subject.folded())
+        .collect();
+    let known = desk
+        .run
+        .store
+        .was_resolved(&desk.member.name, &spellings)
+        .await?;
+    for ((work, _), known) in missing.into_iter().zip(known) {
+        let fate = if known {
+            Fate {
+                next: Next::Gone,
+                detail: Detail {
+                    outcome: Some(OutcomeName::SubjectNotFound),
+                    ..Detail::default()
+                },
+                used_attempt: false,
+            }
+        } else {
+            Fate::refused(OutcomeName::SubjectNotFound, unknown_subject())
+        };
+        desk.run_errand(work, Errand::Settle(fate));
+    }
+    Ok(())
+}
+
+/// Why a subject nobody knows is refused.
+pub(super) fn unknown_subject() -> Unsupported {
+    Unsupported::new(
+        "the provider does not know this subject",
+        "correct the spelling, or leave the person out at this provider",
+    )
+}
+
+/// The directory could not say for one person.
+fn failed(desk: &Desk, work: Work, error: &Error) {
+    if error.is_lane_fault() || error.kind() == ErrorKind::PermissionDenied {
+        // Without the right to read people nobody can tell a guest or a protected account.
+        desk.stop(error);
+        desk.forget(&work);
+        return;
+    }
+    let mut detail = work.job.detail.clone();
+    detail.error = Some(error.to_record());
+    let (after, repeat) = match error.retry() {
+        Retry::Safe { after } => (after, true),
+        Retry::OutcomeUnknown => (None, true),
+        Retry::Never => (None, false),
+    };
+    let used_attempt = error.kind() != ErrorKind::RateLimited && desk.serves_others(false);
+    let tries = work.job.attempts + u32::from(used_attempt);
+    let fate = if repeat && tries < MAX_ATTEMPTS {
+        let wait = desk
+            .run
+            .dice
+            .backoff(tries + 1)
+            .max(after.unwrap_or_default());
+        // What waited for its evidence still does.
+        let why = match work.job.waited {
+            Some(WaitReason::Unknown) => WaitReason::Unknown,
+            _ => WaitReason::Transient,
+        };
+        Fate {
+            next: Next::Waiting {
+                until: later(desk.now(), wait),
+                why,
+            },
+            detail,
+            used_attempt,
+        }
+    } else {
+        Fate::parked(detail)
+    };
+    desk.run_errand(work, Errand::Settle(fate));
+}
+
+/// Nothing could be asked: that is the lane's affair, and everybody comes again.
+async fn whole_call_failed(
+    desk: &Arc<Desk>,
+    works: Vec<Work>,
+    error: &Error,
+    queue: fn(&mut super::desk::State) -> &mut Queue,
+) {
+    if desk.is_stopped() {
+        for work in &works {
+            desk.forget(work);
+        }
+        desk.run.look.notify_one();
+        return;
+    }
+    let after = match error.retry() {
+        Retry::Never => {
+            desk.stop(error);
+            for work in &works {
+                desk.forget(work);
+            }
+            return;
+        }
+        Retry::Safe { after } => after,
+        Retry::OutcomeUnknown => None,
+    };
+    // The lane has paused by itself where the provider asked for it; this only keeps a strange answer from spinning.
+    let tries = works.first().map_or(0, |work| work.lookups);
+    let wait = desk.run.dice.backoff(tries + 1).max(Duration::from_secs(1));
+    tokio::select! {
+        () = desk.run.draining.cancelled() => {}
+        () = sleep(wait.max(after.unwrap_or_default())) => {}
+    }
+    let strange = matches!(
+        error.kind(),
+        ErrorKind::InvalidResponse | ErrorKind::Unexpected
+    );
+    for mut work in works {
+        work.lookups += 1;
+        if strange && work.lookups >= MAX_LOOKUPS {
+            let mut detail = work.job.detail.clone();
+            detail.error = Some(error.to_record());
+            desk.run_errand(work, Errand::Settle(Fate::parked(detail)));
+        } else {
+            queue(&mut desk.state()).push(work);
+        }
+    }
+    desk.feed.notify_one();
+}
+
+/// Was it carried out, although no answer came?
+async fn check(desk: Arc<Desk>, works: Vec<Work>) -> Result<(), StoreError> {
+    let Some(evidence) = desk.member.roles.evidence.clone() else {
+        for work in works {
+            undecided(&desk, work);
+        }
+        return Ok(());
+    };
+    let ids: Vec<String> = works
+        .iter()
+        .filter_map(|work| work.account.as_ref().map(|account| account.id.clone()))
+        .collect();
+    let people = ids.len() as u32;
+    let priority = works
+        .first()
+        .map_or(crate::context::Priority::Normal, Work::priority);
+    let cost = desk.member.descriptor.first_cost.evidence.times(people);
+    let read = match desk
+        .member
+        .admit(Role::Evidence, cost, people, priority)
+        .await
+    {
+        Err(error) => Err(error),
+        Ok((permit, cx)) => {
+            let read = evidence.read(&cx, &ids).await;
+            reported(
+                permit,
+                read.and_then(|proofs| one_each("evidence", proofs, ids.len())),
+            )
+        }
+    };
+    match read {
+        Ok(proofs) => {
+            desk.answered(false);
+            for (work, proof) in works.into_iter().zip(proofs) {
+                judge(&desk, work, proof);
+            }
+        }
+        // No right to read evidence: a repeat does no harm where the scope says so.
+        Err(error) if error.retry() == Retry::Never && !desk.is_stopped() => {
+            for work in works {
+                undecided(&desk, work);
+            }
+        }
+        Err(error) => whole_call_failed(&desk, works, &error, |state| &mut state.to_check).await,
+    }
+    Ok(())
+}
+
+fn judge(desk: &Desk, mut work: Work, proof: Proof) {
+    let asked_at = desk.member.lane.to_provider_time(work.order.accepted_at);
+    match proof {
+        Proof::Watermark { at: Some(at) } if at.duration_since(asked_at) >= AFTER_T => {
+            let detail = Detail {
+                outcome: Some(OutcomeName::ConfirmedByEvidence),
+                residual: desk.member.descriptor.residual.clone(),
+                provider_time: Some(at),
+                ..Detail::default()
+            };
+            let fate = Fate {
+                next: Next::Confirmed {
+                    effective_by: later(desk.now(), desk.member.descriptor.effective_within),
+                    evidence_due: None,
+                    evidence: EvidenceState::Verified,
+                },
+                detail,
+                used_attempt: false,
+            };
+            desk.run_errand(work, Errand::Settle(fate));
+        }
+        Proof::SubjectMissing => {
+            let detail = Detail {
+                outcome: Some(OutcomeName::SubjectNotFound),
+                ..Detail::default()
+            };
+            let fate = Fate {
+                next: Next::Gone,
+                detail,
+                used_attempt: false,
+            };
+            desk.run_errand(work, Errand::Settle(fate));
+        }
+        Proof::Failed(error) if error.retry() != Retry::Never && work.lookups + 1 < MAX_LOOKUPS => {
+            work.lookups += 1;
+            desk.state().to_check.push(work);
+            desk.feed.notify_one();
+        }
+        Proof::Watermark { .. } | Proof::Remaining { .. } | Proof::Failed(_) => {
+            undecided(desk, work);
+        }
+    }
+}
+
+/// The evidence does not show it: called again where a repeat does no harm, otherwise a person decides.
+fn undecided(desk: &Desk, mut work: Work) {
+    let idempotent = desk
+        .member
+        .capabilities
+        .scope(work.job.scope.kind())
+        .is_some_and(|capability| capability.idempotent);
+    if idempotent {
+        work.checked = true;
+        with_account(desk, work);
+    } else {
+        let detail = work.job.detail.clone();
+        desk.run_errand(work, Errand::Settle(Fate::parked(detail)));
+    }
+}
+
+fn later(at: Timestamp, by: Duration) -> Timestamp {
+    at.checked_add(by).unwrap_or(Timestamp::MAX)
+}

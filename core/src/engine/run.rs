@@ -1,0 +1,410 @@
+//! One run: starts the lanes, watches the orders, and knows when it is over.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use tokio::sync::{Notify, mpsc};
+use tokio::task::JoinSet;
+use tokio::time::{sleep, timeout};
+use tokio_util::sync::CancellationToken;
+
+use super::desk::Desk;
+use super::dice::Dice;
+use super::orders::Orders;
+use super::progress::Board;
+use super::{
+    Ended, EngineError, EngineParts, Goal, Remedy, Stop, dispatch, evidence, feed, protected,
+    settle,
+};
+use crate::clock::Clock;
+use crate::error::Retry;
+use crate::id::{OrderKey, ProviderName};
+use crate::order::{Actor, Counts, Order, OrderState};
+use crate::store::{Act, Store, StoreError, check_bindings};
+
+/// How often the store is asked whether another process has written.
+const POLL: Duration = Duration::from_millis(200);
+
+/// How long calls in flight may take once the run is told to stop.
+const DRAIN: Duration = Duration::from_secs(10);
+
+/// How long they may take after they were cancelled, before they are left alone.
+const CANCELLED: Duration = Duration::from_secs(2);
+
+/// What the tasks of a run share.
+#[derive(Debug)]
+pub(super) struct Run {
+    pub(super) store: Arc<dyn Store>,
+    pub(super) clock: Arc<dyn Clock>,
+    pub(super) actor: Actor,
+    pub(super) orders: Orders,
+    pub(super) dice: Dice,
+    /// No more claims.
+    pub(super) draining: CancellationToken,
+    /// Calls in flight end now.
+    pub(super) calls: CancellationToken,
+    /// Something was settled or stopped: look whether this was all.
+    pub(super) look: Notify,
+    /// The orders have changed.
+    pub(super) reload: Notify,
+    protected: Vec<String>,
+    canary: bool,
+}
+
+impl Run {
+    async fn reload(&self) -> Result<Vec<Order>, StoreError> {
+        let open = self.store.open_orders().await?;
+        self.orders.refresh(open.clone(), self.canary);
+        Ok(open)
+    }
+}
+
+type Tasks = JoinSet<Result<(), StoreError>>;
+
+/// Works until the goal is reached, only a person can go on, or `stop.drain` says so.
+pub(super) async fn run(
+    parts: &EngineParts,
+    board: &Mutex<Board>,
+    goal: Goal,
+    stop: &Stop,
+) -> Result<Ended, EngineError> {
+    let store = &parts.store;
+    let open = store.open_orders().await?;
+    check_bindings(&open, &parts.fleet.bindings()).map_err(EngineError::Bindings)?;
+    let rescued = store.recover().await?;
+    if rescued > 0 {
+        tracing::info!(jobs = rescued, "taken over from a process that is gone");
+    }
+    begin(parts, goal).await?;
+
+    let run = Arc::new(Run {
+        store: Arc::clone(store),
+        clock: Arc::clone(&parts.clock),
+        actor: parts.actor.clone(),
+        orders: Orders::default(),
+        dice: Dice::new(parts.seed),
+        draining: CancellationToken::new(),
+        calls: CancellationToken::new(),
+        look: Notify::new(),
+        reload: Notify::new(),
+        protected: parts.protected.clone(),
+        canary: parts.canary,
+    });
+    let mark = store.change_mark().await?;
+    run.reload().await?;
+    let mut tasks = Tasks::new();
+    let mut desks = Vec::new();
+    for member in parts.fleet.members() {
+        member.lane.clear_fault();
+        let desk = Arc::new(Desk::new(Arc::clone(&run), Arc::clone(member)));
+        let (outcomes, settled) = mpsc::unbounded_channel();
+        tasks.spawn(feed::feed(Arc::clone(&desk)));
+        tasks.spawn(dispatch::dispatch(Arc::clone(&desk), outcomes));
+        tasks.spawn(settle::settle(Arc::clone(&desk), settled));
+        tasks.spawn(evidence::read_back(Arc::clone(&desk)));
+        tasks.spawn(protect(Arc::clone(&desk)));
+        tasks.spawn(remember(Arc::clone(&desk)));
+        desks.push(desk);
+    }
+    let mut watch = Watch {
+        run: &run,
+        desks: &desks,
+        board,
+        goal,
+        mark,
+        counts: BTreeMap::new(),
+        open: BTreeSet::new(),
+    };
+    let ended = tokio::select! {
+        biased;
+        () = stop.drain.cancelled() => Ended::Interrupted,
+        error = broken(&mut tasks) => return Err(error),
+        ended = watch.until_over() => ended?,
+    };
+    wind_down(&run, &mut tasks).await?;
+    for desk in &desks {
+        store
+            .save_lane(&desk.member.name, desk.member.lane.memory())
+            .await?;
+    }
+    watch.tell_board().await?;
+    store.checkpoint().await?;
+    Ok(ended)
+}
+
+/// What the goal wants tried again.
+async fn begin(parts: &EngineParts, goal: Goal) -> Result<(), StoreError> {
+    let store = &parts.store;
+    match goal {
+        Goal::Everything => {
+            let act = Act::new(parts.actor.clone(), "jobs_unparked");
+            store.unpark(None, act).await?;
+        }
+        Goal::Order(id) => {
+            // An order that does not exist is an error before anything is started.
+            store.order(id).await?;
+        }
+        Goal::Again(id) => {
+            let order = store.order(id).await?;
+            if matches!(order.state, OrderState::Paused { .. }) {
+                let act = Act::new(parts.actor.clone(), "order_released").about(id);
+                store.release(order.key, act).await?;
+            }
+            let act = Act::new(parts.actor.clone(), "jobs_unparked").about(id);
+            store.unpark(Some(order.key), act).await?;
+        }
+    }
+    Ok(())
+}
+
+/// Resolves when a task fails; tasks that end well are not missed.
+async fn broken(tasks: &mut Tasks) -> EngineError {
+    loop {
+        match tasks.join_next().await {
+            Some(Ok(Ok(()))) => {}
+            Some(Ok(Err(error))) => return error.into(),
+            Some(Err(error)) => return EngineError::Broken(error.to_string()),
+            None => std::future::pending().await,
+        }
+    }
+}
+
+/// No more claims; calls in flight may end; outcomes are written.
+async fn wind_down(run: &Run, tasks: &mut Tasks) -> Result<(), EngineError> {
+    run.draining.cancel();
+    for grace in [DRAIN, CANCELLED] {
+        let all_over = async {
+            while let Some(ended) = tasks.join_next().await {
+                match ended {
+                    Ok(Ok(())) => {}
+                    Ok(Err(error)) => return Err(EngineError::from(error)),
+                    Err(error) => return Err(EngineError::Broken(error.to_string())),
+                }
+            }
+            Ok(())
+        };
+        match timeout(grace, all_over).await {
+            Ok(result) => return result,
+            Err(_) => run.calls.cancel(),
+        }
+    }
+    // Whatever is still there is left running: the next start rescues it.
+    Ok(())
+}
+
+/// Keeps the protected list of a lane young while the lane has work.
+async fn protect(desk: Arc<Desk>) -> Result<(), StoreError> {
+    let list = desk.member.protected();
+    let mut failures = 0;
+    loop {
+        let age = list.age();
+        let wait = match age {
+            Some(age) if failures == 0 => protected::READ_AGAIN.saturating_sub(age),
+            Some(_) | None => desk.run.dice.backoff(failures + 1).min(POLL * 50),
+        };
+        tokio::select! {
+            () = desk.run.draining.cancelled() => return Ok(()),
+            () = desk.protect.notified(), if age.is_none() && failures == 0 => {}
+            () = sleep(wait), if age.is_some() || failures > 0 => {}
+        }
+        if desk.is_stopped() {
+            failures += 1;
+            continue;
+        }
+        let looked_up = tokio::select! {
+            () = desk.run.draining.cancelled() => return Ok(()),
+            looked_up = list.look_up(&desk.member, &desk.run.protected) => looked_up,
+        };
+        match looked_up {
+            Ok(()) => {
+                failures = 0;
+                desk.dispatch.notify_one();
+            }
+            Err(error) => {
+                failures += 1;
+                if error.retry() == Retry::Never {
+                    desk.stop(&error);
+                } else {
+                    tracing::warn!(
+                        provider.name = %desk.member.name,
+                        %error,
+                        "the protected list could not be looked up; no revocation leaves before it is"
+                    );
+                }
+            }
+        }
+    }
+}
+
+/// Keeps what the lane has learnt.
+async fn remember(desk: Arc<Desk>) -> Result<(), StoreError> {
+    let lane = &desk.member.lane;
+    loop {
+        tokio::select! {
+            () = desk.run.draining.cancelled() => return Ok(()),
+            () = lane.memory_changed() => {}
+        }
+        desk.run
+            .store
+            .save_lane(&desk.member.name, lane.memory())
+            .await?;
+    }
+}
+
+/// Watches for orders of other processes, and for the end.
+struct Watch<'a> {
+    run: &'a Run,
+    desks: &'a [Arc<Desk>],
+    board: &'a Mutex<Board>,
+    goal: Goal,
+    mark: u64,
+    /// The counts of every order of the goal that was open at some time of this run.
+    counts: BTreeMap<OrderKey, Vec<(ProviderName, Counts)>>,
+    /// Those that were open at the last look.
+    open: BTreeSet<OrderKey>,
+}
+
+impl Watch<'_> {
+    async fn until_over(&mut self) -> Result<Ended, EngineError> {
+        loop {
+            self.tell_board().await?;
+            if let Some(ended) = self.over().await? {
+                return Ok(ended);
+            }
+            tokio::select! {
+                () = self.run.look.notified() => {
+                    if !self.is_quiet() {
+                        // Nothing can be over yet; look again with the next tick.
+                        sleep(POLL / 4).await;
+                    }
+                }
+                () = self.run.reload.notified() => self.reload().await?,
+                () = sleep(POLL) => {}
+            }
+            let mark = self.run.store.change_mark().await?;
+            if mark != self.mark {
+                self.mark = mark;
+                self.reload().await?;
+            }
+        }
+    }
+
+    async fn reload(&self) -> Result<(), StoreError> {
+        self.run.reload().await?;
+        for desk in self.desks {
+            desk.feed.notify_one();
+        }
+        Ok(())
+    }
+
+    /// Whether no lane has anything in memory that could still change.
+    fn is_quiet(&self) -> bool {
+        self.desks.iter().all(|desk| desk.state().is_idle())
+    }
+
+    async fn goal_orders(&self) -> Result<Vec<Order>, StoreError> {
+        match self.goal {
+            Goal::Everything => self.run.store.open_orders().await,
+            Goal::Order(id) | Goal::Again(id) => Ok(vec![self.run.store.order(id).await?]),
+        }
+    }
+
+    /// Whether nothing is left that this run could do.
+    async fn over(&self) -> Result<Option<Ended>, StoreError> {
+        let orders = self.goal_orders().await?;
+        let mut remedies = Vec::new();
+        for order in &orders {
+            if order.counts.open == 0 {
+                continue;
+            }
+            if let OrderState::Paused { why } = &order.state {
+                if self.is_running(order) {
+                    return Ok(None);
+                }
+                remedies.push(Remedy {
+                    provider: None,
+                    order: Some(order.id),
+                    message: format!("order {} is on hold: {why}", order.id),
+                    hint: Some(format!("`rescind run --order {}` releases it", order.id)),
+                });
+                continue;
+            }
+            for (provider, counts) in self.run.store.counts(order.key).await? {
+                if counts.open == 0 {
+                    continue;
+                }
+                let desk = self.desks.iter().find(|desk| desk.member.name == provider);
+                let fault = desk.and_then(|desk| desk.member.lane.fault());
+                let (Some(fault), false) = (fault, self.is_running(order)) else {
+                    return Ok(None);
+                };
+                if remedies
+                    .iter()
+                    .all(|known: &Remedy| known.provider.as_ref() != Some(&provider))
+                {
+                    remedies.push(Remedy {
+                        provider: Some(provider),
+                        order: None,
+                        message: fault.error.message,
+                        hint: fault.error.hint,
+                    });
+                }
+            }
+        }
+        if self.has_evidence_to_read(&orders).await? {
+            return Ok(None);
+        }
+        Ok(Some(if remedies.is_empty() {
+            Ended::Finished
+        } else {
+            Ended::NeedsPerson(remedies)
+        }))
+    }
+
+    fn is_running(&self, order: &Order) -> bool {
+        self.desks.iter().any(|desk| {
+            desk.state()
+                .running
+                .iter()
+                .any(|job| job.order() == order.key)
+        })
+    }
+
+    async fn has_evidence_to_read(&self, orders: &[Order]) -> Result<bool, StoreError> {
+        let wanted = match self.goal {
+            Goal::Everything => true,
+            Goal::Order(_) | Goal::Again(_) => orders.iter().any(|o| o.evidence_pending > 0),
+        };
+        if !wanted {
+            return Ok(false);
+        }
+        for desk in self.desks {
+            // What stands behind a stopped lane is read when the lane is free again.
+            if desk.is_stopped() {
+                continue;
+            }
+            let due = self.run.store.next_due(&desk.member.name).await?;
+            if due.evidence.is_some() {
+                return Ok(true);
+            }
+        }
+        Ok(false)
+    }
+
+    async fn tell_board(&mut self) -> Result<(), StoreError> {
+        let mut stale: Vec<OrderKey> = self.goal_orders().await?.iter().map(|o| o.key).collect();
+        // An order that has finished since is read a last time.
+        let open: BTreeSet<OrderKey> = stale.iter().copied().collect();
+        stale.extend(self.open.difference(&open));
+        self.open = open;
+        for key in stale {
+            let counts = self.run.store.counts(key).await?;
+            self.counts.insert(key, counts);
+        }
+        let counts = self.counts.values().flatten().cloned();
+        let mut board = self.board.lock().unwrap_or_else(PoisonError::into_inner);
+        board.show(counts, self.run.clock.now());
+        Ok(())
+    }
+}
