@@ -3,6 +3,8 @@
 //! One thread writes and commits what is queued at once with one sync; readers have connections of their own. One
 //! process works under the engine lock, others read, stage and accept.
 
+#[cfg(feature = "conformance")]
+pub mod conformance;
 mod folder;
 mod sqlite;
 
