@@ -29,6 +29,7 @@ const PATIENCE: Duration = Duration::from_secs(20);
 #[derive(Clone)]
 pub struct Kit {
     pub(crate) fixture: Arc<dyn VendorFixture>,
+    patience: Duration,
 }
 
 impl Kit {
@@ -36,7 +37,15 @@ impl Kit {
     pub fn new(fixture: impl VendorFixture) -> Self {
         Self {
             fixture: Arc::new(fixture),
+            patience: PATIENCE,
         }
+    }
+
+    /// Waits this long for a call before it says that the call never returns; 20 s unless told.
+    #[must_use]
+    pub fn with_patience(mut self, patience: Duration) -> Self {
+        self.patience = patience;
+        self
     }
 
     /// A well-behaved vendor, not yet pointed at.
@@ -173,9 +182,21 @@ impl Stage {
         cx: &Context,
         request: &RevokeRequest,
     ) -> Result<Answer, Stop> {
-        in_time("revoke", self.revocation.revoke(cx, request))
+        self.in_time("revoke", self.revocation.revoke(cx, request))
             .await
             .map(Answer)
+    }
+
+    /// Waits for a call, but not for ever.
+    pub(crate) async fn in_time<T>(
+        &self,
+        what: &str,
+        call: impl Future<Output = T>,
+    ) -> Result<T, Stop> {
+        let patience = self.kit.patience;
+        tokio::time::timeout(patience, call)
+            .await
+            .map_err(|_| Stop::broken(format!("{what} did not return within {patience:?}")))
     }
 
     /// Requests to the API since the first `seen`.
@@ -207,13 +228,6 @@ impl Stage {
         }
         Ok(())
     }
-}
-
-/// Waits for a call, but not for ever.
-pub(crate) async fn in_time<T>(what: &str, call: impl Future<Output = T>) -> Result<T, Stop> {
-    tokio::time::timeout(PATIENCE, call)
-        .await
-        .map_err(|_| Stop::broken(format!("{what} did not return within {PATIENCE:?}")))
 }
 
 pub(crate) fn subject(text: &str) -> Subject {

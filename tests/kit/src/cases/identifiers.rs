@@ -5,7 +5,7 @@ use rescind_core::subject::IdentifierKind;
 use wiremock::Request;
 
 use crate::fixture::Person;
-use crate::stage::{Kit, in_time, subject, told};
+use crate::stage::{Kit, subject, told};
 use crate::verdict::{Stop, Verdict, ensure};
 use crate::wire::Mould;
 
@@ -137,17 +137,20 @@ async fn requests_to_revoke(kit: &Kit, name: &str) -> Result<(String, Vec<Reques
 async fn requests_to_resolve(kit: &Kit, address: &str) -> Result<Vec<Request>, Stop> {
     let stage = kit.revoking().await?;
     let directory = stage.directory()?;
-    let _ = in_time(
-        "resolve",
-        directory.resolve(&stage.cx(), &[subject(address)]),
-    )
-    .await?;
+    let _ = stage
+        .in_time(
+            "resolve",
+            directory.resolve(&stage.cx(), &[subject(address)]),
+        )
+        .await?;
     Ok(stage.vendor.api_requests().await)
 }
 
 async fn requests_to_read(kit: &Kit, id: &str) -> Result<Vec<Request>, Stop> {
     let stage = kit.revoking().await?;
     let evidence = stage.evidence()?;
-    let _ = in_time("read", evidence.read(&stage.cx(), &[id.to_owned()])).await?;
+    let _ = stage
+        .in_time("read", evidence.read(&stage.cx(), &[id.to_owned()]))
+        .await?;
     Ok(stage.vendor.api_requests().await)
 }

@@ -8,7 +8,7 @@ use wiremock::ResponseTemplate;
 use wiremock::matchers::any;
 
 use crate::fixture::OddBody;
-use crate::stage::{Kit, Stage, in_time, subject};
+use crate::stage::{Kit, Stage, subject};
 use crate::verdict::{Stop, Verdict, ensure};
 
 /// No group of a fixture has as many pages.
@@ -20,7 +20,8 @@ pub(crate) async fn resolve_answers_each_in_order(kit: Kit) -> Verdict {
     let (a, b, nobody) = (stage.person(0), stage.person(1), stage.fixture().nobody());
     let asked = [&b, &nobody, &a, &b];
     let subjects: Vec<Subject> = asked.iter().map(|who| subject(&who.address)).collect();
-    let found = in_time("resolve", directory.resolve(&stage.cx(), &subjects))
+    let found = stage
+        .in_time("resolve", directory.resolve(&stage.cx(), &subjects))
         .await?
         .map_err(|error| Stop::broken(format!("a well-behaved vendor: {error:?}")))?;
     ensure!(
@@ -41,7 +42,9 @@ pub(crate) async fn resolve_answers_each_in_order(kit: Kit) -> Verdict {
             asked.len()
         );
     }
-    let none = in_time("resolve", directory.resolve(&stage.cx(), &[])).await?;
+    let none = stage
+        .in_time("resolve", directory.resolve(&stage.cx(), &[]))
+        .await?;
     ensure!(
         none.is_ok_and(|answers| answers.is_empty()),
         "no subject, but an answer or an error"
@@ -70,7 +73,9 @@ pub(crate) async fn outage_does_not_look_like_nobody(kit: Kit) -> Verdict {
             subject(&stage.person(0).address),
             subject(&stage.person(1).address),
         ];
-        let resolved = in_time("resolve", directory.resolve(&stage.cx(), &subjects)).await?;
+        let resolved = stage
+            .in_time("resolve", directory.resolve(&stage.cx(), &subjects))
+            .await?;
         let Ok(resolutions) = resolved else { continue };
         ensure!(
             resolutions.len() == 2
@@ -89,7 +94,8 @@ pub(crate) async fn evidence_answers_each_in_order(kit: Kit) -> Verdict {
     let (a, b, nobody) = (stage.person(0), stage.person(1), stage.fixture().nobody());
     for asked in [[&a, &nobody, &b, &a], [&nobody, &b, &a, &nobody]] {
         let ids: Vec<String> = asked.iter().map(|who| who.id.clone()).collect();
-        let proofs = in_time("read", evidence.read(&stage.cx(), &ids))
+        let proofs = stage
+            .in_time("read", evidence.read(&stage.cx(), &ids))
             .await?
             .map_err(|error| Stop::broken(format!("a well-behaved vendor: {error:?}")))?;
         ensure!(
@@ -107,7 +113,9 @@ pub(crate) async fn evidence_answers_each_in_order(kit: Kit) -> Verdict {
             );
         }
     }
-    let none = in_time("read", evidence.read(&stage.cx(), &[])).await?;
+    let none = stage
+        .in_time("read", evidence.read(&stage.cx(), &[]))
+        .await?;
     ensure!(
         none.is_ok_and(|proofs| proofs.is_empty()),
         "no account, but a proof or an error"
@@ -126,7 +134,10 @@ pub(crate) async fn outage_proves_nothing(kit: Kit) -> Verdict {
         let evidence = stage.evidence()?;
         stage.vendor.answer(any(), answer).await;
         let ids = [stage.person(0).id];
-        let Ok(proofs) = in_time("read", evidence.read(&stage.cx(), &ids)).await? else {
+        let Ok(proofs) = stage
+            .in_time("read", evidence.read(&stage.cx(), &ids))
+            .await?
+        else {
             continue;
         };
         ensure!(
@@ -148,12 +159,13 @@ pub(crate) async fn group_is_listed_whole(kit: Kit) -> Verdict {
     let mut page = None;
     let mut pages = 0;
     loop {
-        let got = in_time(
-            "expand",
-            directory.expand(&stage.cx(), &group.name, page.as_ref()),
-        )
-        .await?
-        .map_err(|error| Stop::broken(format!("page {pages} of a group: {error:?}")))?;
+        let got = stage
+            .in_time(
+                "expand",
+                directory.expand(&stage.cx(), &group.name, page.as_ref()),
+            )
+            .await?
+            .map_err(|error| Stop::broken(format!("page {pages} of a group: {error:?}")))?;
         pages += 1;
         listed.extend(got.members.into_iter().map(|member| member.id));
         page = got.next;
@@ -186,7 +198,9 @@ pub(crate) async fn group_outage_is_no_empty_group(kit: Kit) -> Verdict {
         let stage = kit.revoking().await?;
         let directory = stage.directory()?;
         stage.vendor.answer(any(), answer).await;
-        let page = in_time("expand", directory.expand(&stage.cx(), &group.name, None)).await?;
+        let page = stage
+            .in_time("expand", directory.expand(&stage.cx(), &group.name, None))
+            .await?;
         ensure!(page.is_err(), "{trouble}: expected an error, got {page:?}");
     }
     Ok(())
@@ -204,7 +218,9 @@ pub(crate) async fn page_link_to_another_host_is_not_followed(kit: Kit) -> Verdi
             "the vendor's pages are not linked by URL",
         ));
     };
-    let first = in_time("expand", directory.expand(&stage.cx(), &group, None)).await?;
+    let first = stage
+        .in_time("expand", directory.expand(&stage.cx(), &group, None))
+        .await?;
     let refused = match first {
         Err(_) => true,
         Ok(page) => follow(&stage, &group, page.next).await?,
@@ -225,6 +241,8 @@ pub(crate) async fn page_link_to_another_host_is_not_followed(kit: Kit) -> Verdi
 async fn follow(stage: &Stage, group: &str, next: Option<PageToken>) -> Result<bool, Stop> {
     let Some(next) = next else { return Ok(false) };
     let directory = stage.directory()?;
-    let page = in_time("expand", directory.expand(&stage.cx(), group, Some(&next))).await?;
+    let page = stage
+        .in_time("expand", directory.expand(&stage.cx(), group, Some(&next)))
+        .await?;
     Ok(page.is_err())
 }

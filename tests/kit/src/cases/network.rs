@@ -7,7 +7,7 @@ use wiremock::matchers::any;
 use crate::answer::is_safe;
 use crate::gate::Gate;
 use crate::raw::{Manner, RawServer, nobody_listens};
-use crate::stage::{Kit, Stage, changes, in_time};
+use crate::stage::{Kit, Stage, changes};
 use crate::verdict::{Stop, Verdict, ensure};
 use tokio_util::sync::CancellationToken;
 
@@ -174,7 +174,7 @@ async fn cancelled(
         answer = &mut call => return answer,
         () = when => cancel.cancel(),
     }
-    in_time("revoke, once cancelled,", call).await?
+    stage.in_time("revoke, once cancelled,", call).await?
 }
 
 fn redirect(status: u16, stage: &Stage) -> ResponseTemplate {

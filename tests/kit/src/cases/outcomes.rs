@@ -7,7 +7,7 @@ use rescind_core::subject::{Identifier, IdentifierKind, Subject};
 use wiremock::ResponseTemplate;
 use wiremock::matchers::any;
 
-use crate::stage::{Kit, in_time, subject, told};
+use crate::stage::{Kit, subject, told};
 use crate::verdict::{Stop, Verdict, ensure};
 
 pub(crate) async fn revocation_succeeds(kit: Kit) -> Verdict {
@@ -142,7 +142,9 @@ pub(crate) async fn refusal_sends_nothing(kit: Kit) -> Verdict {
         !why.reason.is_empty() && !why.remedy.is_empty(),
         "a refusal without a reason or a remedy"
     );
-    let probe = in_time("probe", stage.revocation.probe(&stage.cx())).await?;
+    let probe = stage
+        .in_time("probe", stage.revocation.probe(&stage.cx()))
+        .await?;
     ensure!(
         !probe.is_ok_and(|report| report.is_well()),
         "a probe of a connector that refuses everything finds nothing to say"
@@ -155,7 +157,8 @@ pub(crate) async fn refusal_sends_nothing(kit: Kit) -> Verdict {
 
 pub(crate) async fn probe_changes_nothing(kit: Kit) -> Verdict {
     let stage = kit.revoking().await?;
-    let report = in_time("probe", stage.revocation.probe(&stage.cx()))
+    let report = stage
+        .in_time("probe", stage.revocation.probe(&stage.cx()))
         .await?
         .map_err(|error| Stop::broken(format!("a well-behaved vendor: {error:?}")))?;
     ensure!(
@@ -182,7 +185,10 @@ pub(crate) async fn probe_tells_refused_credentials(kit: Kit) -> Verdict {
     let refused = stage.fixture().error_answer(401);
     stage.vendor.answer(any(), refused.clone()).await;
     stage.vendor.answer_login(refused).await;
-    match in_time("probe", stage.revocation.probe(&stage.cx())).await? {
+    match stage
+        .in_time("probe", stage.revocation.probe(&stage.cx()))
+        .await?
+    {
         Ok(report) => ensure!(
             !report.is_well(),
             "refused credentials, and the probe finds nothing wrong"

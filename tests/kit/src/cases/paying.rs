@@ -5,7 +5,7 @@ use std::future::Future;
 use wiremock::matchers::any;
 
 use crate::fixture::OddBody;
-use crate::stage::{Kit, Stage, budgets_of, changes, in_time, subject, told};
+use crate::stage::{Kit, Stage, budgets_of, changes, subject, told};
 use crate::verdict::{Stop, Verdict, ensure};
 
 pub(crate) async fn unpaid_revocation_sends_nothing(kit: Kit) -> Verdict {
@@ -84,18 +84,21 @@ pub(crate) async fn payments_name_declared_budgets(kit: Kit) -> Verdict {
     let person = stage.person(0);
     let cx = stage.cx();
     if let Ok(directory) = stage.directory() {
-        let _ = in_time(
-            "resolve",
-            directory.resolve(&cx, &[subject(&person.address)]),
-        )
-        .await?;
+        let _ = stage
+            .in_time(
+                "resolve",
+                directory.resolve(&cx, &[subject(&person.address)]),
+            )
+            .await?;
     }
     stage
         .revoke(&person)
         .await?
         .must_succeed("a known person")?;
     if let Ok(evidence) = stage.evidence() {
-        let _ = in_time("read", evidence.read(&cx, &[person.id])).await?;
+        let _ = stage
+            .in_time("read", evidence.read(&cx, &[person.id]))
+            .await?;
     }
     for budget in budgets_of(&stage.port.payments()) {
         ensure!(
@@ -160,12 +163,13 @@ async fn sent_once(stage: &Stage, when: &str) -> Verdict {
 /// Runs a call until it waits for a payment; a call that ends without one must not have sent anything, which the caller
 /// looks at.
 async fn until_it_waits<T>(stage: &Stage, what: &str, call: impl Future<Output = T>) -> Verdict {
-    in_time(what, async {
-        tokio::select! {
-            biased;
-            _ = call => {}
-            () = stage.port.somebody_waits() => {}
-        }
-    })
-    .await
+    stage
+        .in_time(what, async {
+            tokio::select! {
+                biased;
+                _ = call => {}
+                () = stage.port.somebody_waits() => {}
+            }
+        })
+        .await
 }

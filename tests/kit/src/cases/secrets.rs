@@ -9,7 +9,7 @@ use wiremock::matchers::any;
 
 use crate::captured::Captured;
 use crate::raw::nobody_listens;
-use crate::stage::{Kit, Stage, in_time, subject};
+use crate::stage::{Kit, Stage, subject};
 use crate::verdict::{Stop, Verdict, ensure};
 
 pub(crate) async fn debug_shows_no_secret(kit: Kit) -> Verdict {
@@ -45,14 +45,18 @@ pub(crate) async fn logs_show_neither_secret_nor_address(kit: Kit) -> Verdict {
     let stage = kit.revoking().await?;
     let person = stage.person(0);
     let cx = stage.cx();
-    let _ = in_time("probe", stage.revocation.probe(&cx)).await?;
+    let _ = stage.in_time("probe", stage.revocation.probe(&cx)).await?;
     if let Ok(directory) = stage.directory() {
         let subjects = [subject(&person.address)];
-        let _ = in_time("resolve", directory.resolve(&cx, &subjects)).await?;
+        let _ = stage
+            .in_time("resolve", directory.resolve(&cx, &subjects))
+            .await?;
     }
     stage.revoke(&person).await?;
     if let Ok(evidence) = stage.evidence() {
-        let _ = in_time("read", evidence.read(&cx, &[person.id])).await?;
+        let _ = stage
+            .in_time("read", evidence.read(&cx, &[person.id]))
+            .await?;
     }
     shows_no_secret(&stage, "the log of a good day", &captured.text())?;
     shows_no_address(&stage, "the log of a good day", &captured.text())?;
@@ -105,18 +109,24 @@ async fn meet(kit: &Kit, trouble: Trouble) -> Result<(Stage, Vec<String>), Stop>
     seen.push(answer.told());
     seen.extend(answer.errors().into_iter().map(all_forms));
     let cx = stage.cx();
-    if let Err(error) = in_time("probe", stage.revocation.probe(&cx)).await? {
+    if let Err(error) = stage.in_time("probe", stage.revocation.probe(&cx)).await? {
         seen.push(all_forms(&error));
     }
     if let Ok(directory) = stage.directory() {
         let subjects = [subject(&person.address)];
-        match in_time("resolve", directory.resolve(&cx, &subjects)).await? {
+        match stage
+            .in_time("resolve", directory.resolve(&cx, &subjects))
+            .await?
+        {
             Ok(resolutions) => seen.push(format!("{resolutions:?}")),
             Err(error) => seen.push(all_forms(&error)),
         }
     }
     if let Ok(evidence) = stage.evidence() {
-        match in_time("read", evidence.read(&cx, &[person.id])).await? {
+        match stage
+            .in_time("read", evidence.read(&cx, &[person.id]))
+            .await?
+        {
             Ok(proofs) => seen.push(format!("{proofs:?}")),
             Err(error) => seen.push(all_forms(&error)),
         }
