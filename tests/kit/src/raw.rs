@@ -136,7 +136,7 @@ async fn answer(stream: &mut TcpStream, manner: Manner, seen: &Seen) -> std::io:
         Manner::Flood => {
             stream.write_all(ENDLESS.as_bytes()).await?;
             stream.write_all(b"{\"value\":\"").await?;
-            let chunk = [b'x'; 16 * 1024];
+            let chunk = vec![b'x'; 16 * 1024];
             loop {
                 stream.write_all(&chunk).await?;
                 seen.bytes_sent.fetch_add(chunk.len(), Ordering::SeqCst);

@@ -13,14 +13,11 @@ use crate::verdict::{Stop, Verdict, ensure};
 pub(crate) async fn revocation_succeeds(kit: Kit) -> Verdict {
     let stage = kit.revoking().await?;
     let answer = stage.revoke(&stage.person(0)).await?;
-    let ended = match answer.outcome() {
-        Some(Outcome::Revoked { ended } | Outcome::Accepted { ended }) => ended,
-        _ => {
-            return Err(Stop::broken(format!(
-                "a known person: expected Revoked or Accepted, got {}",
-                answer.told()
-            )));
-        }
+    let Some(Outcome::Revoked { ended } | Outcome::Accepted { ended }) = answer.outcome() else {
+        return Err(Stop::broken(format!(
+            "a known person: expected Revoked or Accepted, got {}",
+            answer.told()
+        )));
     };
     ensure!(
         !ended.steps.is_empty(),

@@ -94,6 +94,7 @@ pub(crate) async fn unknown_setting_is_named(kit: Kit) -> Verdict {
     }
 }
 
+#[expect(clippy::unused_async, reason = "the shape of a case")]
 pub(crate) async fn all_missing_settings_are_named(kit: Kit) -> Verdict {
     let info = kit.fixture.connector().describe();
     let required = required(&info.settings);
@@ -118,6 +119,7 @@ pub(crate) async fn all_missing_settings_are_named(kit: Kit) -> Verdict {
     Ok(())
 }
 
+#[expect(clippy::unused_async, reason = "the shape of a case")]
 pub(crate) async fn settings_errors_show_no_value(kit: Kit) -> Verdict {
     const VALUE: &str = "canary-value-31c5";
     let info = kit.fixture.connector().describe();

@@ -1,5 +1,6 @@
 //! The model connector: what it is and how it is configured.
 
+use std::collections::BTreeMap;
 use std::io::Write;
 use std::net::TcpStream;
 use std::sync::Arc;
@@ -117,7 +118,7 @@ impl Connector for Model {
 }
 
 impl Model {
-    fn read(&self, cx: &BuildContext<'_>) -> Result<Strict, ConfigError> {
+    fn read(self, cx: &BuildContext<'_>) -> Result<Strict, ConfigError> {
         match self.0 {
             Flaw::AcceptsUnknownKeys => cx.settings.read::<Lenient>().map(|read| Strict {
                 realm: read.realm,
@@ -131,21 +132,11 @@ impl Model {
                 login_url: read.login_url,
                 secret: read.secret,
             }),
-            Flaw::ShowsValues => cx
-                .settings
-                .read::<toml_like::Any>()
-                .map_err(|error| ConfigError::of("settings", error.to_string()))
-                .and_then(|any| {
-                    cx.settings.read::<Strict>().map_err(|_| {
-                        ConfigError::of("settings", format!("these are wrong: {any:?}"))
-                    })
-                }),
+            Flaw::ShowsValues => cx.settings.read().map_err(|error| {
+                let given = cx.settings.read::<BTreeMap<String, serde_json::Value>>();
+                ConfigError::of("settings", format!("{error} in {given:?}"))
+            }),
             _ => cx.settings.read(),
         }
     }
-}
-
-mod toml_like {
-    //! A table of anything.
-    pub(super) type Any = std::collections::BTreeMap<String, serde_json::Value>;
 }
