@@ -1,0 +1,142 @@
+//! Puts the jobs of a plan into the store as they come, and counts and hashes what it puts there.
+
+use std::sync::Arc;
+
+use super::hash::PlanHash;
+use crate::engine::fleet::Fleet;
+use crate::id::OrderKey;
+use crate::order::OrderDraft;
+use crate::store::{StagedJob, Store, StoreError};
+
+/// How many jobs go into the store at once.
+const CHUNK: usize = 4_096;
+
+/// A staged order that grows.
+pub(super) struct Staging {
+    store: Arc<dyn Store>,
+    fleet: Arc<Fleet>,
+    draft: OrderDraft,
+    dry_run: bool,
+    began: Option<Began>,
+    chunk: Vec<StagedJob>,
+    counts: Vec<TargetCount>,
+}
+
+struct Began {
+    order: Option<OrderKey>,
+    binding_of: Vec<Option<u16>>,
+    hash: PlanHash,
+}
+
+/// What was staged for one provider.
+#[derive(Debug, Clone, Copy, Default)]
+pub(super) struct TargetCount {
+    pub(super) jobs: u64,
+    pub(super) refused: u64,
+    pub(super) resolved: u64,
+}
+
+impl Staging {
+    pub(super) fn new(
+        store: Arc<dyn Store>,
+        fleet: Arc<Fleet>,
+        draft: OrderDraft,
+        dry_run: bool,
+    ) -> Self {
+        let counts = vec![TargetCount::default(); fleet.members().len()];
+        Self {
+            store,
+            fleet,
+            draft,
+            dry_run,
+            began: None,
+            chunk: Vec::new(),
+            counts,
+        }
+    }
+
+    /// Begins the order, bound to these providers.
+    pub(super) async fn begin(&mut self, targets: &[u16]) -> Result<(), StoreError> {
+        let members = self.fleet.members();
+        let mut binding_of = vec![None; members.len()];
+        self.draft.bindings.clear();
+        for (binding, target) in targets.iter().enumerate() {
+            let member = &members[usize::from(*target)];
+            binding_of[usize::from(*target)] = u16::try_from(binding).ok();
+            self.draft.bindings.push(member.binding());
+        }
+        let hash = PlanHash::new(&self.draft.bindings);
+        let order = match self.dry_run {
+            true => None,
+            false => Some(self.store.begin(self.draft.clone()).await?),
+        };
+        self.began = Some(Began {
+            order,
+            binding_of,
+            hash,
+        });
+        Ok(())
+    }
+
+    /// Adds a job for a target that the order is bound to.
+    pub(super) async fn add(&mut self, target: u16, mut job: StagedJob) -> Result<(), StoreError> {
+        let Some(began) = &mut self.began else {
+            return Ok(());
+        };
+        let Some(binding) = began.binding_of[usize::from(target)] else {
+            return Ok(());
+        };
+        job.binding = binding;
+        began.hash.add(&job);
+        let count = &mut self.counts[usize::from(target)];
+        count.jobs += 1;
+        count.refused += u64::from(job.refused.is_some());
+        count.resolved += u64::from(job.resolved.is_some());
+        if began.order.is_none() {
+            return Ok(());
+        }
+        self.chunk.push(job);
+        if self.chunk.len() < CHUNK {
+            return Ok(());
+        }
+        self.flush().await
+    }
+
+    /// Puts the last jobs into the store, and answers the plan hash.
+    pub(super) async fn finish(&mut self) -> Result<String, StoreError> {
+        self.flush().await?;
+        let began = self.began.as_ref();
+        Ok(began
+            .map(|began| began.hash.clone().finish())
+            .unwrap_or_default())
+    }
+
+    /// Drops what was staged.
+    pub(super) async fn discard(&mut self) -> Result<(), StoreError> {
+        self.chunk.clear();
+        match self.began.take().and_then(|began| began.order) {
+            Some(order) => self.store.discard(order).await,
+            None => Ok(()),
+        }
+    }
+
+    pub(super) fn order(&self) -> Option<OrderKey> {
+        self.began.as_ref()?.order
+    }
+
+    pub(super) fn counts(&self) -> &[TargetCount] {
+        &self.counts
+    }
+
+    pub(super) fn jobs(&self) -> u64 {
+        self.counts.iter().map(|count| count.jobs).sum()
+    }
+
+    async fn flush(&mut self) -> Result<(), StoreError> {
+        let chunk = std::mem::take(&mut self.chunk);
+        match self.began.as_ref().and_then(|began| began.order) {
+            Some(order) if !chunk.is_empty() => self.store.stage(order, chunk).await,
+            _ => Ok(()),
+        }
+    }
+}
