@@ -9,6 +9,7 @@ use crate::api::Api;
 use crate::classify::Refusal;
 use crate::item::Item;
 use crate::step::Step;
+use crate::token::TOKEN;
 
 /// One run of the procedure for one person.
 pub(crate) struct Procedure<'a> {
@@ -121,22 +122,26 @@ impl<'a> Procedure<'a> {
     /// What was done, and what was not.
     ///
     /// # Errors
-    /// When the very first request met what stops everything: there is nothing to report but that.
+    /// When nothing was done and there is one reason for all of it: the first request met what stops everything, or
+    /// every step as a whole failed alike.
     pub(crate) fn finish(self) -> Result<Report, Error> {
         let Self {
             tallies,
-            failed,
+            mut failed,
             stopped,
             at,
             ..
         } = self;
-        let nothing_done = tallies
-            .iter()
-            .all(|tally| tally.failed > 0 && tally.ended + tally.already_absent == 0);
-        if let Some(error) = stopped
-            && nothing_done
-        {
-            return Err(error);
+        let nothing_done = tallies.iter().all(|tally| {
+            tally.failed + tally.skipped > 0 && tally.ended + tally.already_absent == 0
+        });
+        if nothing_done {
+            if let Some(error) = stopped {
+                return Err(error);
+            }
+            if failed_alike(&failed) {
+                return Err(failed.swap_remove(0).error);
+            }
         }
         let ended = Ended::steps(tallies);
         let outcome = if failed.is_empty() {
@@ -222,5 +227,17 @@ impl<'a> Procedure<'a> {
 
 /// Whether everything that follows would meet the same, so that asking on only does harm.
 pub(crate) fn stops(error: &Error) -> bool {
-    error.is_lane_fault() || matches!(error.kind(), ErrorKind::RateLimited | ErrorKind::Cancelled)
+    error.is_lane_fault()
+        || error.operation() == TOKEN
+        || matches!(error.kind(), ErrorKind::RateLimited | ErrorKind::Cancelled)
+}
+
+/// Whether there are failures, all of whole steps and of one class.
+fn failed_alike(failed: &[ItemFailure]) -> bool {
+    let class = |failure: &ItemFailure| (failure.error.kind(), failure.error.retry());
+    failed.first().is_some_and(|first| {
+        failed
+            .iter()
+            .all(|failure| failure.item.is_none() && class(failure) == class(first))
+    })
 }

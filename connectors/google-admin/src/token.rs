@@ -14,6 +14,8 @@ use secrecy::ExposeSecret;
 use crate::key::ServiceAccount;
 use crate::scope::ScopeSet;
 
+/// What errors of the token endpoint call their operation.
+pub(crate) const TOKEN: &str = "token";
 const GRANT_TYPE: &str = "urn:ietf:params:oauth:grant-type:jwt-bearer";
 
 /// Fetches tokens for one set of scopes.
@@ -42,7 +44,7 @@ impl TokenSource for Delegation {
                 Error::new(
                     ErrorKind::ConfigInvalid,
                     Retry::Never,
-                    "token",
+                    TOKEN,
                     "the service account's key does not sign",
                 )
             })?;

@@ -1,17 +1,15 @@
 //! The contract every connector keeps, with Google's side of the wire.
 
-mod support;
-
+use crate::wire::{
+    ADMIN, asps, done, error, key_file, list, no_such_user, ok, private_pem, token_answer, tokens,
+    user,
+};
 use rescind_core::connector::Connector;
 use rescind_google_admin::GoogleAdmin;
 use rescind_testkit::wiremock::matchers::any;
 use rescind_testkit::wiremock::{Mock, Request, ResponseTemplate};
 use rescind_testkit::{FakeVendor, Group, Person, VendorFixture, async_trait, canary};
 use serde_json::{Value, json};
-use support::{
-    ADMIN, asps, done, error, key_file, list, no_such_user, ok, private_pem, token_answer, tokens,
-    user,
-};
 
 struct Workspace;
 
@@ -31,8 +29,9 @@ impl VendorFixture for Workspace {
         let key = vendor.secret_file("sa.json", &key_file().to_string());
         vendor.remember_secret(&private_pem());
         format!(
-            "service_account_key = {{ file = {key:?} }}\nimpersonate = \"{ADMIN}\"\napi_url = \"{}\"\n\
+            "service_account_key = {{ file = \"{}\" }}\nimpersonate = \"{ADMIN}\"\napi_url = \"{}\"\n\
              token_url = \"{}/token\"\n",
+            key.display(),
             vendor.api_url(),
             vendor.login_url()
         )

@@ -18,15 +18,15 @@ use serde_json::{Value, json};
 use wiremock::ResponseTemplate;
 
 /// The administrator the service account acts as.
-pub const ADMIN: &str = "admin@example.com";
+pub(crate) const ADMIN: &str = "admin@example.com";
 /// The id that an administrator authorises.
-pub const CLIENT_ID: &str = "102938475610293847561";
-pub const KEY_ID: &str = "key-id-1";
-pub const SERVICE_ACCOUNT: &str = "rescind@project.iam.gserviceaccount.com";
+pub(crate) const CLIENT_ID: &str = "102938475610293847561";
+pub(crate) const KEY_ID: &str = "key-id-1";
+pub(crate) const SERVICE_ACCOUNT: &str = "rescind@project.iam.gserviceaccount.com";
 
 /// The key pair of this build's tests: made by the first test that needs it, kept in the build folder, because making
 /// one takes longer than all else and each test may run in a process of its own.
-pub static KEY: LazyLock<KeyPair> = LazyLock::new(|| {
+pub(crate) static KEY: LazyLock<KeyPair> = LazyLock::new(|| {
     let kept = Path::new(env!("CARGO_TARGET_TMPDIR")).join("google-admin-test-key.der");
     let read = || KeyPair::from_pkcs8(&std::fs::read(&kept).ok()?).ok();
     read().unwrap_or_else(|| {
@@ -45,12 +45,12 @@ fn der(key: &KeyPair) -> Pkcs8V1Der<'static> {
 }
 
 /// The public half, as DER of a `RSAPublicKey`.
-pub fn public_key() -> Vec<u8> {
+pub(crate) fn public_key() -> Vec<u8> {
     KEY.public_key().as_ref().to_vec()
 }
 
 /// The private half, as PEM.
-pub fn private_pem() -> String {
+pub(crate) fn private_pem() -> String {
     let text = BASE64_STANDARD.encode(der(&KEY).as_ref());
     let lines = text
         .as_bytes()
@@ -64,7 +64,7 @@ pub fn private_pem() -> String {
 }
 
 /// The JSON key as Google hands it out.
-pub fn key_file() -> Value {
+pub(crate) fn key_file() -> Value {
     json!({
         "type": "service_account",
         "project_id": "project",
@@ -78,7 +78,7 @@ pub fn key_file() -> Value {
     })
 }
 
-pub fn user(id: &str, address: &str) -> Value {
+pub(crate) fn user(id: &str, address: &str) -> Value {
     json!({
         "kind": "admin#directory#user", "id": id, "etag": "\"e\"", "primaryEmail": address,
         "aliases": [format!("alias.{address}")], "suspended": false, "archived": false, "isAdmin": false,
@@ -86,7 +86,7 @@ pub fn user(id: &str, address: &str) -> Value {
     })
 }
 
-pub fn tokens(client_ids: &[&str]) -> Value {
+pub(crate) fn tokens(client_ids: &[&str]) -> Value {
     let items = client_ids.iter().map(|id| {
         json!({"kind": "admin#directory#token", "clientId": id, "displayText": format!("App {id}"),
             "anonymous": false, "nativeApp": false, "userKey": "1098",
@@ -95,7 +95,7 @@ pub fn tokens(client_ids: &[&str]) -> Value {
     list("admin#directory#tokenList", "items", items.collect())
 }
 
-pub fn asps(code_ids: &[i64]) -> Value {
+pub(crate) fn asps(code_ids: &[i64]) -> Value {
     let items = code_ids.iter().map(|id| {
         json!({"codeId": id, "name": "Thunderbird", "creationTime": "1700000000000", "lastTimeUsed": "0",
             "userKey": "1098"})
@@ -104,7 +104,7 @@ pub fn asps(code_ids: &[i64]) -> Value {
 }
 
 /// A list, whose entries Google leaves out when there are none.
-pub fn list(kind: &str, entries: &str, values: Vec<Value>) -> Value {
+pub(crate) fn list(kind: &str, entries: &str, values: Vec<Value>) -> Value {
     let mut list = json!({"kind": kind, "etag": "\"e\""});
     if !values.is_empty() {
         list[entries] = Value::Array(values);
@@ -112,26 +112,26 @@ pub fn list(kind: &str, entries: &str, values: Vec<Value>) -> Value {
     list
 }
 
-pub fn ok(body: Value) -> ResponseTemplate {
+pub(crate) fn ok(body: Value) -> ResponseTemplate {
     ResponseTemplate::new(200).set_body_json(body)
 }
 
 /// What deletions and the sign-out answer.
-pub fn done() -> ResponseTemplate {
+pub(crate) fn done() -> ResponseTemplate {
     ResponseTemplate::new(204)
 }
 
 /// An error in the older dialect.
-pub fn error(status: u16, reason: &str, message: &str) -> ResponseTemplate {
+pub(crate) fn error(status: u16, reason: &str, message: &str) -> ResponseTemplate {
     ResponseTemplate::new(status)
         .set_body_json(json!({"error": {"code": status, "message": message,
         "errors": [{"domain": "global", "reason": reason, "message": message}]}}))
 }
 
-pub fn no_such_user() -> ResponseTemplate {
+pub(crate) fn no_such_user() -> ResponseTemplate {
     error(404, "notFound", "Resource Not Found: userKey")
 }
 
-pub fn token_answer(token: &str) -> ResponseTemplate {
+pub(crate) fn token_answer(token: &str) -> ResponseTemplate {
     ok(json!({"access_token": token, "expires_in": 3599, "token_type": "Bearer"}))
 }
