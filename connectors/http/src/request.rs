@@ -1,6 +1,6 @@
 //! One request, before it is sent.
 
-use http::header::{ACCEPT, AUTHORIZATION, CONTENT_TYPE};
+use http::header::{ACCEPT, AUTHORIZATION, CONTENT_LENGTH, CONTENT_TYPE};
 use http::{HeaderMap, HeaderName, HeaderValue, Method};
 use rescind_core::error::Retry;
 use serde::Serialize;
@@ -70,6 +70,10 @@ impl Request {
     /// A `POST` without a body, sent with `Content-Length: 0`.
     pub fn post(operation: &'static str, url: Url) -> Self {
         let mut request = Self::new(operation, Method::POST, url);
+        // Written out, because the HTTP stack leaves it out for an empty body, and front ends answer that with 411.
+        request
+            .headers
+            .insert(CONTENT_LENGTH, HeaderValue::from_static("0"));
         request.body = Some(Vec::new());
         request
     }
@@ -89,6 +93,7 @@ impl Request {
     /// With this body and media type.
     #[must_use]
     pub fn body(mut self, content_type: &'static str, body: Vec<u8>) -> Self {
+        self.headers.remove(CONTENT_LENGTH);
         self.headers
             .insert(CONTENT_TYPE, HeaderValue::from_static(content_type));
         self.body = Some(body);
