@@ -91,20 +91,15 @@ fn after_sending(
     Error::new(kind, effect.retry_after_sending(), operation, message).with_source(error)
 }
 
-/// Why a certificate was refused, if that is what happened. rustls hides inside `io::Error`, whose `source()` skips it.
+/// Why a certificate was refused, if that is what happened. rustls hides inside an `io::Error`, often inside two, and
+/// `source()` of an `io::Error` skips what it holds.
 fn certificate_fault(error: &(dyn StdError + 'static)) -> Option<String> {
-    let mut next = Some(error);
-    while let Some(error) = next {
-        let inner = error
-            .downcast_ref::<std::io::Error>()
-            .and_then(std::io::Error::get_ref)
-            .and_then(|inner| inner.downcast_ref::<rustls::Error>());
-        if let Some(rustls::Error::InvalidCertificate(fault)) =
-            inner.or_else(|| error.downcast_ref::<rustls::Error>())
-        {
-            return Some(format!("{fault}"));
-        }
-        next = error.source();
+    if let Some(rustls::Error::InvalidCertificate(fault)) = error.downcast_ref() {
+        return Some(fault.to_string());
     }
-    None
+    let held = error
+        .downcast_ref::<std::io::Error>()
+        .and_then(std::io::Error::get_ref)
+        .and_then(|held| certificate_fault(held));
+    held.or_else(|| certificate_fault(error.source()?))
 }

@@ -1,0 +1,174 @@
+//! One token for everybody.
+
+use std::collections::VecDeque;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use async_trait::async_trait;
+use futures_util::future::join_all;
+use rescind_core::config::HttpSettings;
+use rescind_core::context::Context;
+use rescind_core::error::{Error, ErrorKind, Retry};
+use rescind_http::{FreshToken, HttpClient, TokenCache, TokenSource};
+use rescind_testkit::FreePort;
+use secrecy::{ExposeSecret, SecretString};
+
+/// A token with this life, or a refusal.
+type Answer = Result<Option<Duration>, ErrorKind>;
+
+/// Hands out what the script says, each after a second; then tokens that are numbered and live an hour.
+#[derive(Debug, Clone, Default)]
+struct Scripted {
+    asked: Arc<AtomicUsize>,
+    script: Arc<Mutex<VecDeque<Answer>>>,
+}
+
+impl Scripted {
+    fn new(script: impl IntoIterator<Item = Answer>) -> Self {
+        let scripted = Self::default();
+        scripted.script.lock().expect("not poisoned").extend(script);
+        scripted
+    }
+
+    fn asked(&self) -> usize {
+        self.asked.load(Ordering::SeqCst)
+    }
+}
+
+#[async_trait]
+impl TokenSource for Scripted {
+    async fn fetch(&self, _http: &HttpClient, _cx: &Context) -> Result<FreshToken, Error> {
+        let n = self.asked.fetch_add(1, Ordering::SeqCst) + 1;
+        let next = self.script.lock().expect("not poisoned").pop_front();
+        tokio::time::sleep(Duration::from_secs(1)).await;
+        let hour = Some(Duration::from_secs(3600));
+        match next.unwrap_or(Ok(hour)) {
+            Ok(expires_in) => Ok(FreshToken {
+                secret: SecretString::from(format!("token-{n}")),
+                expires_in,
+            }),
+            Err(kind) => Err(Error::new(kind, Retry::Never, "token", "refused")),
+        }
+    }
+}
+
+struct Scene {
+    source: Scripted,
+    cache: TokenCache,
+    http: HttpClient,
+}
+
+impl Scene {
+    fn new(source: Scripted) -> Self {
+        Self {
+            cache: TokenCache::new(source.clone()),
+            http: HttpClient::new(&HttpSettings::default()).expect("a client"),
+            source,
+        }
+    }
+
+    async fn get(&self) -> Result<String, Error> {
+        let cx = Context::new(Arc::new(FreePort));
+        let token = self.cache.get(&self.http, &cx).await?;
+        Ok(token.secret().expose_secret().to_owned())
+    }
+}
+
+fn minutes(n: u64) -> Duration {
+    Duration::from_secs(60 * n)
+}
+
+#[tokio::test(start_paused = true)]
+async fn many_calls_wait_for_one_request() {
+    let scene = Scene::new(Scripted::default());
+    let tokens = join_all((0..640).map(|_| scene.get())).await;
+    assert!(
+        tokens
+            .iter()
+            .all(|token| token.as_deref().is_ok_and(|t| t == "token-1"))
+    );
+    assert_eq!(scene.source.asked(), 1);
+}
+
+#[tokio::test(start_paused = true)]
+async fn many_calls_share_one_refusal() {
+    let scene = Scene::new(Scripted::new([Err(ErrorKind::Unauthenticated)]));
+    for refused in join_all((0..640).map(|_| scene.get())).await {
+        assert_eq!(
+            refused.expect_err("refused").kind(),
+            ErrorKind::Unauthenticated
+        );
+    }
+    assert_eq!(scene.source.asked(), 1);
+    assert_eq!(scene.get().await.expect("asked again"), "token-2");
+}
+
+#[tokio::test(start_paused = true)]
+async fn is_renewed_five_minutes_early_while_others_go_on() {
+    let scene = Scene::new(Scripted::default());
+    scene.get().await.expect("a token");
+    tokio::time::advance(minutes(54)).await;
+    assert_eq!(scene.get().await.expect("a token"), "token-1");
+    tokio::time::advance(minutes(1)).await;
+    let tokens = join_all((0..3).map(|_| scene.get())).await;
+    let tokens: Vec<_> = tokens.into_iter().map(|t| t.expect("a token")).collect();
+    assert_eq!(tokens, ["token-2", "token-1", "token-1"]);
+    assert_eq!(scene.source.asked(), 2);
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_early_renewal_that_fails_harms_nobody() {
+    let hour = Ok(Some(minutes(60)));
+    let scene = Scene::new(Scripted::new([hour, Err(ErrorKind::Unavailable)]));
+    scene.get().await.expect("a token");
+    tokio::time::advance(minutes(56)).await;
+    for _ in 0..10 {
+        assert_eq!(scene.get().await.expect("the old one"), "token-1");
+    }
+    assert_eq!(scene.source.asked(), 2);
+    tokio::time::advance(Duration::from_secs(30)).await;
+    assert_eq!(scene.get().await.expect("a token"), "token-3");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_short_or_unstated_life_is_no_reason_to_ask_each_time() {
+    for life in [Some(minutes(4)), None] {
+        let scene = Scene::new(Scripted::new([Ok(life)]));
+        for _ in 0..3 {
+            assert_eq!(scene.get().await.expect("a token"), "token-1");
+        }
+        tokio::time::advance(minutes(11)).await;
+        assert_eq!(scene.get().await.expect("a token"), "token-2");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_refused_token_is_dropped_once_for_everybody() {
+    let scene = Scene::new(Scripted::default());
+    let cx = Context::new(Arc::new(FreePort));
+    let refused = scene.cache.get(&scene.http, &cx).await.expect("a token");
+    for _ in 0..3 {
+        scene.cache.invalidate(&refused);
+        assert_eq!(scene.get().await.expect("a token"), "token-2");
+    }
+    assert_eq!(scene.source.asked(), 2);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_caller_who_leaves_takes_nobody_along() {
+    let scene = Arc::new(Scene::new(Scripted::default()));
+    let leaver = tokio::spawn({
+        let scene = scene.clone();
+        async move { scene.get().await }
+    });
+    tokio::task::yield_now().await;
+    assert_eq!(scene.source.asked(), 1);
+    let stays = tokio::spawn({
+        let scene = scene.clone();
+        async move { scene.get().await }
+    });
+    tokio::task::yield_now().await;
+    leaver.abort();
+    assert_eq!(stays.await.expect("joins").expect("a token"), "token-2");
+}
