@@ -204,7 +204,7 @@ pub(crate) fn residual(enabled: Option<bool>) -> Vec<Residual> {
     ];
     if enabled == Some(true) {
         residual.push(Residual::new(
-            "the account is enabled: the person may sign in again",
+            "the account is still enabled: the person may sign in again",
             None,
         ));
     }

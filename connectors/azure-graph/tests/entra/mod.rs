@@ -6,6 +6,8 @@
     reason = "each test binary uses a part of it"
 )]
 
+pub(crate) mod scene;
+
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex};
 
@@ -35,12 +37,15 @@ pub(crate) fn token(roles: &[&str]) -> String {
     format!("e30.{}.sig", URL_SAFE_NO_PAD.encode(payload))
 }
 
+/// Status, headers and body.
+pub(crate) type Told = (u16, Value, Value);
+
 /// Answers as a tenant with `people` people would.
 #[derive(Clone)]
 pub(crate) struct Entra {
     pub(crate) people: usize,
     /// Answers of single items instead of what would be right: path → (status, headers, body).
-    pub(crate) odd: Arc<Mutex<BTreeMap<String, (u16, Value, Value)>>>,
+    pub(crate) odd: Arc<Mutex<BTreeMap<String, Told>>>,
     /// How many people were revoked, by key.
     pub(crate) revoked: Arc<Mutex<Vec<String>>>,
     /// Where pages of the group link to; the server itself when `None`.
@@ -65,10 +70,10 @@ impl Entra {
         odd.insert(path.to_owned(), (status, headers, body));
     }
 
-    pub(crate) fn user(&self, n: usize) -> Value {
+    pub(crate) fn user(n: usize) -> Value {
         json!({
             "id": id(n), "userPrincipalName": upn(n), "mail": format!("mail{n}@contoso.com"),
-            "userType": "Member", "accountEnabled": n % 2 == 0, "externalUserState": null,
+            "userType": "Member", "accountEnabled": n != 1, "externalUserState": null,
             "signInSessionsValidFromDateTime": "2026-11-21T21:00:07Z",
             "proxyAddresses": [format!("SMTP:mail{n}@contoso.com"), format!("smtp:alias{n}@contoso.com"), "x500:/o=x"],
         })
@@ -77,11 +82,11 @@ impl Entra {
     fn find(&self, key: &str) -> Option<Value> {
         (0..self.people)
             .find(|&n| key.eq_ignore_ascii_case(&id(n)) || key.eq_ignore_ascii_case(&upn(n)))
-            .map(|n| self.user(n))
+            .map(Self::user)
     }
 
     /// One call: method, path below `/v1.0` with its query, both as on the wire.
-    fn call(&self, method: &str, path: &str, root: &str) -> (u16, Value, Value) {
+    fn call(&self, method: &str, path: &str, root: &str) -> Told {
         if let Some(odd) = self.odd.lock().expect("not poisoned").get(path) {
             return odd.clone();
         }
@@ -113,7 +118,7 @@ impl Entra {
                 .get("$skiptoken")
                 .map_or(0, |text| text.parse().expect("a number"));
             let to = (from + self.page).min(self.people);
-            let mut page = json!({"value": (from..to).map(|n| self.user(n)).collect::<Vec<_>>()});
+            let mut page = json!({"value": (from..to).map(Self::user).collect::<Vec<_>>()});
             if from == 0 {
                 page["@odata.count"] = json!(self.people);
             }
@@ -126,7 +131,7 @@ impl Entra {
         }
         let filter = query.get("$filter").map(String::as_str).unwrap_or_default();
         match path.as_str() {
-            "/users" if filter.is_empty() => ok(json!({"value": [self.user(0)]})),
+            "/users" if filter.is_empty() => ok(json!({"value": [Self::user(0)]})),
             "/users" => {
                 let hits: Vec<_> = (0..self.people)
                     .filter(|n| {
@@ -137,7 +142,7 @@ impl Entra {
                         .iter()
                         .any(|wanted| filter.contains(wanted.as_str()))
                     })
-                    .map(|n| self.user(n))
+                    .map(Self::user)
                     .collect();
                 ok(json!({"value": hits}))
             }
@@ -191,7 +196,7 @@ impl Respond for Entra {
     }
 }
 
-pub(crate) fn template((status, headers, body): &(u16, Value, Value)) -> ResponseTemplate {
+pub(crate) fn template((status, headers, body): &Told) -> ResponseTemplate {
     let mut template =
         ResponseTemplate::new(*status).insert_header("request-id", "vendor-request-1");
     for (name, value) in headers.as_object().into_iter().flatten() {
@@ -203,16 +208,16 @@ pub(crate) fn template((status, headers, body): &(u16, Value, Value)) -> Respons
     template.set_body_json(body)
 }
 
-pub(crate) fn error(status: u16, code: &str) -> (u16, Value, Value) {
+pub(crate) fn error(status: u16, code: &str) -> Told {
     let body = json!({"error": {"code": code, "message": "told", "innerError": {"request-id": "inner-1"}}});
     (status, json!({}), body)
 }
 
-fn missing() -> (u16, Value, Value) {
+fn missing() -> Told {
     error(404, "Request_ResourceNotFound")
 }
 
-fn no_route() -> (u16, Value, Value) {
+fn no_route() -> Told {
     (
         404,
         json!({}),
