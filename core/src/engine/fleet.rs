@@ -18,7 +18,10 @@ use crate::error::{Error, ErrorKind, Retry};
 use crate::id::{ConnectorKind, ProviderName};
 use crate::layer::{self, LayerSettings, LogKey, Protection};
 use crate::order::Binding;
-use crate::provider::{Account, Capabilities, Descriptor, MemberPage, PageToken, Resolution};
+use crate::provider::{
+    Account, Capabilities, Descriptor, InventoryItem, MemberPage, PageToken, ProbeReport,
+    Resolution,
+};
 use crate::store::{Store, StoreError};
 use crate::subject::Subject;
 
@@ -162,6 +165,10 @@ pub struct Member {
     pub domains: Vec<String>,
     /// How many people may be in the calls of one role at once.
     pub max_in_flight: u32,
+    /// The budgets its requests are paid from, as documented or as configured.
+    pub budgets: Vec<Budget>,
+    /// Whether only its own answers set the pace.
+    pub unlimited: bool,
     protected: Arc<Protected>,
     port: Arc<dyn LanePort>,
     seen: Mutex<HashMap<String, Account>>,
@@ -187,13 +194,14 @@ impl Member {
         let capabilities = revocation.capabilities();
         let max_in_flight = provider.max_in_flight.unwrap_or(descriptor.max_in_flight);
         let budgets = provider.quota.apply(&descriptor.budgets);
+        let unlimited = provider.quota == Quota::Unlimited;
         let longest = budgets.iter().map(|budget| budget.per).max();
         let now = clock.now();
         let since = now.checked_sub(longest.unwrap_or_default()).unwrap_or(now);
         let memory = store.load_lane(&provider.name).await?;
         let spent = store.spent(&provider.name, since).await?;
-        let mut settings = LaneSettings::new(provider.name.clone(), budgets, max_in_flight);
-        settings.unlimited = provider.quota == Quota::Unlimited;
+        let mut settings = LaneSettings::new(provider.name.clone(), budgets.clone(), max_in_flight);
+        settings.unlimited = unlimited;
         let lane = Lane::open(settings, Arc::clone(clock), memory.as_deref(), &spent);
         let protected = Arc::new(Protected::default());
         let protection: Arc<dyn Protection> = Arc::clone(&protected) as _;
@@ -212,6 +220,8 @@ impl Member {
             roles: layer::build(provider.roles, &layers),
             domains: provider.domains,
             max_in_flight,
+            budgets,
+            unlimited,
             protected,
             port: Arc::new(lane.clone()),
             lane,
@@ -352,6 +362,37 @@ impl Member {
         }
     }
 
+    /// Credentials and rights, changing nothing.
+    ///
+    /// # Errors
+    /// When nothing can be said; a missing right is a finding of the report.
+    pub async fn probe(&self, priority: Priority) -> Result<ProbeReport, Error> {
+        let Some(revocation) = &self.roles.revocation else {
+            return Err(no_role("probe", "this provider ends no sessions"));
+        };
+        let (permit, cx) = self.admit(Role::Other, Cost::NOTHING, 1, priority).await?;
+        reported(permit, revocation.probe(&cx).await)
+    }
+
+    /// Everything that can be named for one account.
+    ///
+    /// # Errors
+    /// Those of the provider; `ConfigInvalid` where it has no inventory.
+    pub async fn items(
+        &self,
+        account_id: &str,
+        priority: Priority,
+    ) -> Result<Vec<InventoryItem>, Error> {
+        let Some(inventory) = &self.roles.inventory else {
+            return Err(no_role(
+                "inventory",
+                "this provider cannot name single sessions or grants",
+            ));
+        };
+        let (permit, cx) = self.admit(Role::Other, Cost::NOTHING, 1, priority).await?;
+        reported(permit, inventory.list(&cx, account_id).await)
+    }
+
     /// Waits until the lane lets one read leave, its first request paid.
     pub(super) async fn admit(
         &self,
@@ -400,12 +441,11 @@ fn stopped(fault: &LaneFault) -> Error {
 }
 
 fn no_directory() -> Error {
-    Error::new(
-        ErrorKind::ConfigInvalid,
-        Retry::Never,
-        "resolve",
-        "this provider cannot look people up",
-    )
+    no_role("resolve", "this provider cannot look people up")
+}
+
+fn no_role(operation: &'static str, message: &str) -> Error {
+    Error::new(ErrorKind::ConfigInvalid, Retry::Never, operation, message)
 }
 
 /// A provider that answers for fewer or more subjects than it was asked about has not answered.

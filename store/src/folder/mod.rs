@@ -40,6 +40,11 @@ impl StateFolder {
         Self::open_with_clock(path, purpose, Arc::new(SystemClock))
     }
 
+    /// Whether there is a state in this folder.
+    pub fn exists(path: &Path) -> bool {
+        path.join(DATABASE).is_file()
+    }
+
     /// The same, with the time from elsewhere.
     ///
     /// # Errors
