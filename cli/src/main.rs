@@ -1,1 +1,7 @@
-fn main() {}
+//! The `rescind` program with the connectors of this build.
+
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    rescind::run(rescind::connectors::registry(), std::env::args_os())
+}

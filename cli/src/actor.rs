@@ -1,0 +1,39 @@
+//! Who is at the keyboard.
+
+use rescind_core::order::Actor;
+
+/// The person who started this process, as the operating system knows them; behind `sudo`, both names.
+#[expect(
+    clippy::disallowed_methods,
+    reason = "who acts is told by the operating system, not configured"
+)]
+pub(crate) fn current() -> Actor {
+    let named = |name: &str| {
+        std::env::var(name)
+            .ok()
+            .filter(|value| !value.trim().is_empty())
+    };
+    let user = named("USER")
+        .or_else(|| named("LOGNAME"))
+        .or_else(|| named("USERNAME"));
+    let user = user.unwrap_or_else(owner_of_process);
+    let name = match named("SUDO_USER") {
+        Some(person) if person != user => format!("{person} (as {user})"),
+        _ => user,
+    };
+    Actor::new(name, "os-user")
+}
+
+#[cfg(target_os = "linux")]
+fn owner_of_process() -> String {
+    use std::os::unix::fs::MetadataExt;
+    std::fs::metadata("/proc/self").map_or_else(
+        |_| "unknown".to_owned(),
+        |process| format!("uid {}", process.uid()),
+    )
+}
+
+#[cfg(not(target_os = "linux"))]
+fn owner_of_process() -> String {
+    "unknown".to_owned()
+}

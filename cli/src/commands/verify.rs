@@ -1,0 +1,91 @@
+//! `rescind verify`: the books balance.
+
+use rescind_core::order::Counts;
+use rescind_core::store::Store;
+use serde::Serialize;
+
+use crate::args::Output;
+use crate::error::Failure;
+use crate::exit::Exit;
+use crate::output::{Printer, table};
+
+#[derive(Serialize)]
+struct Book {
+    order: String,
+    balances: bool,
+    #[serde(flatten)]
+    counts: Counts,
+    /// What a recount of every job gives, where it differs.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    recount: Option<Counts>,
+}
+
+#[derive(Serialize)]
+struct Verdict<'a> {
+    schema: &'static str,
+    balances: bool,
+    orders: usize,
+    jobs: u64,
+    wrong: &'a [Book],
+}
+
+/// Recounts every order from its jobs, trusting no counter.
+pub(crate) async fn run(store: &dyn Store, printer: &mut Printer) -> Result<Exit, Failure> {
+    let (mut wrong, mut orders, mut jobs, mut before) = (Vec::new(), 0, 0, None);
+    loop {
+        let page = store.orders(before, 200).await?;
+        let Some(last) = page.last() else { break };
+        before = Some(last.key);
+        for order in page {
+            let recount = store.recount(order.key).await?;
+            // A worker may have moved jobs between the two reads; only what stays different is wrong.
+            let counted = store.order(order.id).await?.counts;
+            let balances =
+                counted.balances() && recount.balances() && recount.accepted == counted.accepted;
+            let agrees = recount == counted || store.recount(order.key).await? != recount;
+            orders += 1;
+            jobs += counted.accepted;
+            if !balances || !agrees {
+                wrong.push(Book {
+                    order: order.id.to_string(),
+                    balances,
+                    counts: counted,
+                    recount: Some(recount).filter(|recount| *recount != counted),
+                });
+            }
+        }
+    }
+    let verdict = Verdict {
+        schema: "rescind.verify/1",
+        balances: wrong.is_empty(),
+        orders,
+        jobs,
+        wrong: &wrong,
+    };
+    if printer.format() == Output::Text {
+        if wrong.is_empty() {
+            printer.line(&format!(
+                "The books balance: {orders} orders, {jobs} jobs, each confirmed, gone, open, parked, cancelled or refused."
+            ))?;
+        } else {
+            printer.line("The books do NOT balance:")?;
+            let rows = wrong.iter().map(|book| {
+                vec![
+                    book.order.clone(),
+                    format!("{:?}", book.counts),
+                    format!("{:?}", book.recount),
+                ]
+            });
+            let table = table::render(&["order", "counters", "recount"], rows, printer.width());
+            printer.line(&table)?;
+            printer.line("Keep the state folder as it is and report it: this is a fault of the program or of the disk.")?;
+        }
+    } else {
+        printer.json(&verdict)?;
+    }
+    Ok(if wrong.is_empty() {
+        Exit::Done
+    } else {
+        Exit::Unfulfilled
+    })
+}
