@@ -1,0 +1,422 @@
+//! A second, independent Graph server: it knows nobody by name, answers for `u<n>@contoso.com`, and judges what was
+//! done to whom. Written from the vendor's documents, not from the connector.
+
+use std::collections::HashMap;
+use std::net::SocketAddr;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant, SystemTime};
+
+use http_body_util::{BodyExt, Full};
+use hyper::body::{Bytes, Incoming};
+use hyper::service::service_fn;
+use hyper::{Request, Response};
+use hyper_util::rt::TokioIo;
+use serde_json::{Value, json};
+use tokio::net::{TcpListener, TcpStream};
+use tokio::sync::watch;
+use tokio_util::sync::CancellationToken;
+
+/// How the server misbehaves.
+#[derive(Debug, Clone, Default)]
+pub struct Behaviour {
+    /// Calls a second that are answered; the rest is throttled with `Retry-After: 1`.
+    pub calls_per_second: Option<u32>,
+    /// One connection in so many is reset before its request has an effect.
+    pub reset_before: Option<u32>,
+    /// One connection in so many is reset after its request had its effect.
+    pub reset_after: Option<u32>,
+    /// One revocation in so many answers 500 without an effect.
+    pub fail_before: Option<u32>,
+    /// One revocation in so many answers 500 with its effect.
+    pub fail_after: Option<u32>,
+    /// Every access token is void after so many requests.
+    pub void_every: Option<u32>,
+    /// How long each answer takes.
+    pub latency: Duration,
+}
+
+/// What was really done.
+#[derive(Debug, Default)]
+pub struct Ledger {
+    /// Effective revocations by account number.
+    pub revoked: HashMap<u64, u32>,
+    /// All requests, items of a batch counted one by one.
+    pub calls: u64,
+    /// Throttled ones, after the first second.
+    pub throttled_late: u64,
+    /// Throttled ones.
+    pub throttled: u64,
+    /// Requests that came inside a `Retry-After`.
+    pub early: u64,
+    /// Access tokens handed out.
+    pub tokens: u64,
+}
+
+#[derive(Debug)]
+struct State {
+    behaviour: Behaviour,
+    ledger: Ledger,
+    counter: u32,
+    token_generation: u64,
+    requests: u32,
+    started: Option<Instant>,
+    window: (Instant, u32),
+    closed_until: Option<Instant>,
+    watermarks: HashMap<u64, String>,
+    revoked: watch::Sender<u64>,
+}
+
+/// A running server; it stops when dropped.
+#[derive(Debug)]
+pub struct OtherGraph {
+    addr: SocketAddr,
+    state: Arc<Mutex<State>>,
+    stop: CancellationToken,
+}
+
+impl OtherGraph {
+    /// Starts it on a free loopback port, on the runtime of the caller.
+    pub async fn start(behaviour: Behaviour) -> Self {
+        let listener = TcpListener::bind(("127.0.0.1", 0))
+            .await
+            .expect("a free loopback port");
+        let addr = listener.local_addr().expect("a bound address");
+        let state = Arc::new(Mutex::new(State {
+            behaviour,
+            ledger: Ledger::default(),
+            counter: 0,
+            token_generation: 0,
+            requests: 0,
+            started: None,
+            window: (Instant::now(), 0),
+            closed_until: None,
+            watermarks: HashMap::new(),
+            revoked: watch::Sender::new(0),
+        }));
+        let stop = CancellationToken::new();
+        let (accepting, shared) = (stop.clone(), Arc::clone(&state));
+        tokio::spawn(async move {
+            loop {
+                let stream = tokio::select! {
+                    () = accepting.cancelled() => return,
+                    accepted = listener.accept() => accepted,
+                };
+                if let Ok((stream, _)) = stream {
+                    tokio::spawn(serve(stream, Arc::clone(&shared), accepting.clone()));
+                }
+            }
+        });
+        Self { addr, state, stop }
+    }
+
+    /// Its base URL.
+    pub fn url(&self) -> String {
+        format!("http://{}", self.addr)
+    }
+
+    /// What was done so far.
+    pub fn ledger(&self) -> Ledger {
+        let mut state = lock(&self.state);
+        std::mem::take(&mut state.ledger)
+    }
+
+    /// Waits until so many revocations had their effect.
+    pub async fn revoked(&self, at_least: u64) {
+        let mut revoked = lock(&self.state).revoked.subscribe();
+        let reached = revoked.wait_for(|revoked| *revoked >= at_least);
+        let _state = tokio::time::timeout(Duration::from_secs(120), reached)
+            .await
+            .expect("the program revokes people")
+            .expect("the server lives");
+    }
+
+    /// Voids every access token handed out so far.
+    pub fn void_tokens(&self) {
+        lock(&self.state).token_generation += 1;
+    }
+}
+
+impl Drop for OtherGraph {
+    fn drop(&mut self) {
+        self.stop.cancel();
+    }
+}
+
+fn lock(state: &Mutex<State>) -> MutexGuard<'_, State> {
+    state.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// The connection is cut: hyper drops the socket when the service fails.
+#[derive(Debug)]
+struct Cut;
+
+impl std::fmt::Display for Cut {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("cut on purpose")
+    }
+}
+
+impl std::error::Error for Cut {}
+
+async fn serve(stream: TcpStream, state: Arc<Mutex<State>>, stop: CancellationToken) {
+    let service = service_fn(move |request| {
+        let state = Arc::clone(&state);
+        async move { answer(request, &state).await }
+    });
+    let connection =
+        hyper::server::conn::http1::Builder::new().serve_connection(TokioIo::new(stream), service);
+    tokio::select! {
+        () = stop.cancelled() => {}
+        _ended = connection => {}
+    }
+}
+
+async fn answer(
+    request: Request<Incoming>,
+    state: &Mutex<State>,
+) -> Result<Response<Full<Bytes>>, Cut> {
+    let (parts, body) = request.into_parts();
+    let body = body.collect().await.map_err(|_| Cut)?.to_bytes();
+    let latency = lock(state).behaviour.latency;
+    if !latency.is_zero() {
+        tokio::time::sleep(latency).await;
+    }
+    let mut state = lock(state);
+    state.requests += 1;
+    if let Some(every) = state.behaviour.void_every
+        && state.requests.is_multiple_of(every)
+    {
+        state.token_generation += 1;
+    }
+    let path = parts
+        .uri
+        .path_and_query()
+        .map(ToString::to_string)
+        .unwrap_or_default();
+    if path.ends_with("/oauth2/v2.0/token") {
+        state.ledger.tokens += 1;
+        let token = format!("token-{}", state.token_generation);
+        return Ok(json_answer(
+            200,
+            &[],
+            &json!({"token_type": "Bearer", "expires_in": 3599, "access_token": token}),
+        ));
+    }
+    let expected = format!("Bearer token-{}", state.token_generation);
+    let sent = parts
+        .headers
+        .get("authorization")
+        .and_then(|value| value.to_str().ok());
+    if sent != Some(expected.as_str()) {
+        let error = json!({"error": {"code": "InvalidAuthenticationToken", "message": "Access token is not valid."}});
+        return Ok(json_answer(401, &[], &error));
+    }
+    let before = state.behaviour.reset_before;
+    let after = state.behaviour.reset_after;
+    if state.strikes(before) {
+        return Err(Cut);
+    }
+    let response = if path.ends_with("/$batch") {
+        let batch: Value = serde_json::from_slice(&body).unwrap_or_default();
+        let items = batch["requests"].as_array().cloned().unwrap_or_default();
+        if items.len() > 20 {
+            return Ok(json_answer(
+                400,
+                &[],
+                &json!({"error": {"code": "BadRequest", "message": "more than 20"}}),
+            ));
+        }
+        let responses: Vec<_> = items
+            .iter()
+            .map(|item| {
+                let text = |name: &str| item[name].as_str().unwrap_or_default().to_owned();
+                let (status, headers, body) = state.one(&text("method"), &text("url"));
+                let headers: HashMap<_, _> = headers.into_iter().collect();
+                json!({"id": item["id"], "status": status, "headers": headers, "body": body})
+            })
+            .rev()
+            .collect();
+        json_answer(200, &[], &json!({ "responses": responses }))
+    } else {
+        let path = path.trim_start_matches("/v1.0").to_owned();
+        let (status, headers, body) = state.one(parts.method.as_str(), &path);
+        json_answer(status, &headers, &body)
+    };
+    if state.strikes(after) {
+        return Err(Cut);
+    }
+    Ok(response)
+}
+
+fn json_answer(
+    status: u16,
+    headers: &[(&'static str, String)],
+    body: &Value,
+) -> Response<Full<Bytes>> {
+    let mut response = Response::builder()
+        .status(status)
+        .header("content-type", "application/json");
+    for (name, value) in headers {
+        response = response.header(*name, value);
+    }
+    response
+        .body(Full::new(Bytes::from(body.to_string())))
+        .expect("a valid response")
+}
+
+type Item = (u16, Vec<(&'static str, String)>, Value);
+
+impl State {
+    fn strikes(&mut self, one_in: Option<u32>) -> bool {
+        let Some(one_in) = one_in else { return false };
+        // A fixed multiplier scatters the strikes without a random source, so that a run repeats.
+        self.counter = self
+            .counter
+            .wrapping_mul(1_664_525)
+            .wrapping_add(1_013_904_223);
+        (self.counter >> 8).is_multiple_of(one_in)
+    }
+
+    fn throttled(&mut self) -> bool {
+        let Some(limit) = self.behaviour.calls_per_second else {
+            return false;
+        };
+        let now = Instant::now();
+        let started = *self.started.get_or_insert(now);
+        if self.closed_until.is_some_and(|until| now < until) {
+            self.ledger.early += 1;
+        }
+        if now.duration_since(self.window.0) >= Duration::from_secs(1) {
+            self.window = (now, 0);
+        }
+        self.window.1 += 1;
+        if self.window.1 <= limit {
+            return false;
+        }
+        self.ledger.throttled += 1;
+        if now.duration_since(started) > Duration::from_secs(1) {
+            self.ledger.throttled_late += 1;
+        }
+        // Requests that were under way when the answer left are not early: allow them a moment.
+        self.closed_until = Some(now + Duration::from_secs(1));
+        true
+    }
+
+    fn one(&mut self, method: &str, url: &str) -> Item {
+        self.ledger.calls += 1;
+        if self.throttled() {
+            let error = json!({"error": {"code": "TooManyRequests", "message": "Please retry again later."}});
+            return (429, vec![("Retry-After", "1".to_owned())], error);
+        }
+        if url.contains("$filter") || url.contains("%24filter") {
+            return (200, Vec::new(), json!({"value": []}));
+        }
+        let Some(number) = number_in(url) else {
+            let error = json!({"error": {"code": "Request_ResourceNotFound", "message": "Resource does not exist."}});
+            return (404, Vec::new(), error);
+        };
+        if method == "GET" {
+            return (200, Vec::new(), self.account(number));
+        }
+        let (before, after) = (self.behaviour.fail_before, self.behaviour.fail_after);
+        let broken =
+            json!({"error": {"code": "InternalServerError", "message": "broken on purpose"}});
+        if self.strikes(before) {
+            return (500, Vec::new(), broken);
+        }
+        *self.ledger.revoked.entry(number).or_default() += 1;
+        self.watermarks.insert(number, timestamp());
+        self.revoked.send_modify(|revoked| *revoked += 1);
+        if self.strikes(after) {
+            return (500, Vec::new(), broken);
+        }
+        (
+            200,
+            Vec::new(),
+            json!({"@odata.context": "x#Edm.Boolean", "value": true}),
+        )
+    }
+
+    fn account(&self, number: u64) -> Value {
+        json!({
+            "id": id_of(number),
+            "userPrincipalName": format!("u{number}@contoso.com"),
+            "mail": format!("u{number}@contoso.com"),
+            "userType": "Member",
+            "accountEnabled": false,
+            "externalUserState": null,
+            "signInSessionsValidFromDateTime": self.watermarks.get(&number),
+        })
+    }
+}
+
+/// The object id of an account number.
+pub fn id_of(number: u64) -> String {
+    format!("00000000-0000-4000-8000-{number:012x}")
+}
+
+/// The account number in `/users('u7@contoso.com')/…`, `/users/u7%40contoso.com` or with an object id.
+fn number_in(url: &str) -> Option<u64> {
+    let url = url
+        .replace("%40", "@")
+        .replace("%27", "'")
+        .replace("%28", "(")
+        .replace("%29", ")");
+    if let Some(at) = url.find("@contoso.com") {
+        let digits: String = url[..at]
+            .chars()
+            .rev()
+            .take_while(char::is_ascii_digit)
+            .collect();
+        let digits: String = digits.chars().rev().collect();
+        let before = url[..at - digits.len()].chars().last();
+        return digits.parse().ok().filter(|_| before == Some('u'));
+    }
+    let at = url.find("00000000-0000-4000-8000-")?;
+    u64::from_str_radix(url.get(at + 24..at + 36)?, 16).ok()
+}
+
+#[expect(
+    clippy::disallowed_methods,
+    reason = "the server has a clock of its own"
+)]
+fn timestamp() -> String {
+    let secs = SystemTime::now()
+        .duration_since(SystemTime::UNIX_EPOCH)
+        .expect("after 1970")
+        .as_secs();
+    let (days, rest) = (secs / 86_400, secs % 86_400);
+    let (year, month, day) = civil(days);
+    format!(
+        "{year:04}-{month:02}-{day:02}T{:02}:{:02}:{:02}Z",
+        rest / 3600,
+        rest % 3600 / 60,
+        rest % 60
+    )
+}
+
+/// Days since 1970 as a date, by counting years and months.
+fn civil(mut days: u64) -> (u64, u64, u64) {
+    let leap = |year: u64| {
+        year.is_multiple_of(4) && (!year.is_multiple_of(100) || year.is_multiple_of(400))
+    };
+    let mut year = 1970;
+    loop {
+        let length = if leap(year) { 366 } else { 365 };
+        if days < length {
+            break;
+        }
+        days -= length;
+        year += 1;
+    }
+    let february = if leap(year) { 29 } else { 28 };
+    let mut month = 1;
+    for length in [31, february, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31] {
+        if days < length {
+            break;
+        }
+        days -= length;
+        month += 1;
+    }
+    (year, month, days + 1)
+}
