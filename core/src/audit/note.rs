@@ -143,6 +143,21 @@ pub fn open(checkpoint: &Checkpoint, key: &PublicKey, verifier: &dyn Verifier) -
     (ours && lines.next().is_none()).then_some(root)
 }
 
+/// Reads a file of copied checkpoints: notes with a blank line after each, as `audit.checkpoint_copy` collects them.
+///
+/// `None` when the text is not that; a last note that was cut off by a power failure is left out.
+pub fn read_copies(text: &str) -> Option<Vec<Checkpoint>> {
+    let mut copies = Vec::new();
+    let mut parts = text.split("\n\n");
+    while let (Some(text), Some(signatures)) = (parts.next(), parts.next()) {
+        copies.push(Checkpoint {
+            size: text.split('\n').nth(1)?.parse().ok()?,
+            note: format!("{text}\n\n{signatures}\n"),
+        });
+    }
+    Some(copies)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
