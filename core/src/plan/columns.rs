@@ -62,13 +62,14 @@ impl Names {
     }
 }
 
-/// Reads a header. `None`: it names no column we know, so it may be no header at all.
+/// Reads a header. `None`: it is none, as it names no column we know, or a person.
 ///
 /// # Errors
 /// A sentence: unknown, repeated, or two columns for the person.
 pub(super) fn header(cells: &[&str], names: &Names) -> Option<Result<Vec<Column>, String>> {
     let known: Vec<Option<Column>> = cells.iter().map(|cell| names.column(cell)).collect();
-    if known.iter().all(Option::is_none) {
+    let a_person = cells.iter().any(|cell| cell.contains('@'));
+    if a_person || known.iter().all(Option::is_none) {
         return None;
     }
     let mut columns = Vec::with_capacity(cells.len());

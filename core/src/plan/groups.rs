@@ -1,5 +1,7 @@
 //! Everybody in a group.
 
+use std::fmt::Write as _;
+
 use super::error::PlanError;
 use super::summary::{GroupPlan, Skipped};
 use crate::context::Priority;
@@ -38,7 +40,7 @@ pub(super) async fn expand(
             member.name
         );
         for Skipped { why, count } in &skipped {
-            message.push_str(&format!("; {count} members left out: {why}"));
+            let _ = write!(message, "; {count} members left out: {why}");
         }
         return Err(PlanError::input(message));
     }

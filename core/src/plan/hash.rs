@@ -31,7 +31,9 @@ impl PlanHash {
             Scope::Everything => self.number(0),
             Scope::Items(items) => {
                 self.number(items.len() as u64);
-                items.iter().for_each(|item| self.text(&item.0));
+                for item in items {
+                    self.text(&item.0);
+                }
             }
         }
         self.0.update([u8::from(job.refused.is_some())]);
@@ -69,7 +71,9 @@ mod tests {
 
     fn hash(jobs: &[StagedJob]) -> String {
         let mut hash = PlanHash::new(&[]);
-        jobs.iter().for_each(|job| hash.add(job));
+        for job in jobs {
+            hash.add(job);
+        }
         hash.finish()
     }
 

@@ -180,14 +180,11 @@ fn read(
     sink: &mut Sink,
 ) -> Result<(), Stopped> {
     let head = head_of(&mut reader).map_err(|error| unreadable(name, &error))?;
-    let text = match &head[..] {
-        [0xef, 0xbb, 0xbf, text @ ..] => text,
-        [0xff, 0xfe, ..] | [0xfe, 0xff, ..] => {
-            let message = format!("{name} is UTF-16; save it as UTF-8");
-            return Err(PlanError::input(message).into());
-        }
-        text => text,
-    };
+    if head.starts_with(&[0xff, 0xfe]) || head.starts_with(&[0xfe, 0xff]) {
+        let message = format!("{name} is UTF-16; save it as UTF-8");
+        return Err(PlanError::input(message).into());
+    }
+    let text = head.strip_prefix(b"\xef\xbb\xbf").unwrap_or(&head);
     let format = Format::of(text, names);
     let input = BufReader::with_capacity(64 << 10, text.chain(reader));
     match format {

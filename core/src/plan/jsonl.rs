@@ -20,7 +20,7 @@ pub(super) fn row(line: &str, names: &Names) -> Result<Row, String> {
         row.cell(Column::Subject, &text, names)?;
         return row.finish();
     }
-    let mut named = false;
+    let mut somebody = false;
     for (key, value) in &object {
         let column = match key.as_str() {
             "sub_id" => Column::Subject,
@@ -32,7 +32,8 @@ pub(super) fn row(line: &str, names: &Names) -> Result<Row, String> {
                 )
             })?,
         };
-        if matches!(column, Column::Subject | Column::Email) && std::mem::replace(&mut named, true)
+        if matches!(column, Column::Subject | Column::Email)
+            && std::mem::replace(&mut somebody, true)
         {
             return Err("two keys name the person; keep one of them".to_owned());
         }

@@ -137,7 +137,7 @@ impl<R: BufRead> Records<R> {
                     self.line += 1;
                 }
                 at = match (at, *byte) {
-                    (At::Quoted, b'"') => At::AfterQuote,
+                    (At::Quoted, b'"') | (At::AfterQuote, b'\r') => At::AfterQuote,
                     (At::Quoted, byte) => {
                         record.bytes.push(byte);
                         At::Quoted
@@ -155,7 +155,6 @@ impl<R: BufRead> Records<R> {
                         record.bytes.push(b'"');
                         At::Quoted
                     }
-                    (At::AfterQuote, b'\r') => At::AfterQuote,
                     (At::AfterQuote, byte) => {
                         record.torn = true;
                         record.bytes.push(byte);
@@ -192,7 +191,9 @@ mod tests {
 
     use super::*;
 
-    fn read_all(text: &[u8], buffer: usize) -> Result<Vec<(u64, Vec<Vec<u8>>)>, Broken> {
+    type Lined = Vec<(u64, Vec<Vec<u8>>)>;
+
+    fn read_all(text: &[u8], buffer: usize) -> Result<Lined, Broken> {
         let mut records = Records::new(io::BufReader::with_capacity(buffer, text));
         let mut record = Record::default();
         let mut all = Vec::new();

@@ -56,10 +56,10 @@ impl Targets {
             return Err(PlanError::input("no provider is configured"));
         }
         if let Some(unknown) = named.iter().find(|name| fleet.get(name).is_none()) {
-            let names: Vec<&str> = all.iter().map(|target| target.name.as_str()).collect();
+            let there_are: Vec<&str> = all.iter().map(|target| target.name.as_str()).collect();
             let message = format!("no provider is called {unknown}");
             return Err(
-                PlanError::input(message).with_hint(format!("there are: {}", names.join(", ")))
+                PlanError::input(message).with_hint(format!("there are: {}", there_are.join(", ")))
             );
         }
         let named = (!named.is_empty()).then(|| {
@@ -153,9 +153,10 @@ impl Targets {
             return Decision::NotAsked;
         }
         if !self.is_named(target) {
-            return match asked_for {
-                true => Decision::LeaveOut(Why::NotOfThisOrder),
-                false => Decision::NotAsked,
+            return if asked_for {
+                Decision::LeaveOut(Why::NotOfThisOrder)
+            } else {
+                Decision::NotAsked
             };
         }
         let explicit = asked_for || own_id.is_some() || self.named.is_some();

@@ -1,5 +1,6 @@
 //! Reads everything a request names, and sums up what came of it.
 
+use std::fmt::Write as _;
 use std::sync::Arc;
 
 use super::columns::Names;
@@ -184,10 +185,8 @@ impl Reading<'_> {
             let mut message = "the order would act on nobody".to_owned();
             for out in &left_out {
                 let place = out.provider.as_deref().unwrap_or("everywhere");
-                message.push_str(&format!(
-                    "; {} left out at {place}: {}",
-                    out.people.count, out.why
-                ));
+                let count = out.people.count;
+                let _ = write!(message, "; {count} left out at {place}: {}", out.why);
             }
             return Err(PlanError::input(message));
         }

@@ -66,9 +66,10 @@ impl Staging {
             self.draft.bindings.push(member.binding());
         }
         let hash = PlanHash::new(&self.draft.bindings);
-        let order = match self.dry_run {
-            true => None,
-            false => Some(self.store.begin(self.draft.clone()).await?),
+        let order = if self.dry_run {
+            None
+        } else {
+            Some(self.store.begin(self.draft.clone()).await?)
         };
         self.began = Some(Began {
             order,
