@@ -66,7 +66,10 @@ async fn exchange(caller: &Caller, claims: &Value) -> Answer {
 async fn signed_in(mut caller: Caller) -> Caller {
     let answer = exchange(&caller, &claims(&caller).await).await;
     assert_eq!(answer.status, 200, "{answer:?}");
-    caller.bearer = answer.json()["access_token"].as_str().unwrap().to_owned();
+    answer.json()["access_token"]
+        .as_str()
+        .unwrap()
+        .clone_into(&mut caller.bearer);
     caller
 }
 
