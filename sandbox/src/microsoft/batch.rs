@@ -78,14 +78,13 @@ impl<'de> Deserialize<'de> for ItemHeaders {
 struct Text<'a>(#[serde(borrow)] Cow<'a, str>);
 
 pub(super) fn answer(ex: &mut Exchange<'_>, rights: u16, parts: &Parts, body: &Bytes) -> Reply {
-    match items(ex, parts, body) {
+    match items(parts, body) {
         Err(message) => Answer::error(ex, 400, "BadRequest", &message).into_reply(ex, 0),
         Ok(batch) => Reply::json(200, responses(ex, rights, &batch.requests)),
     }
 }
 
-fn items<'b>(ex: &Exchange<'_>, parts: &Parts, body: &'b Bytes) -> Result<Batch<'b>, String> {
-    let _ = ex;
+fn items<'b>(parts: &Parts, body: &'b Bytes) -> Result<Batch<'b>, String> {
     if parts.method != http::Method::POST {
         return Err("A batch is sent with POST.".to_owned());
     }

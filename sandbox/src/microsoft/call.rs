@@ -90,6 +90,11 @@ impl Call<'_> {
                 _ => Err(names[1..].join("/")),
             };
         }
+        let group = key_literal(names[0], "groups");
+        let names = match &group {
+            Some(group) => [&["groups", group.name.as_str()], &names[1..]].concat(),
+            None => names,
+        };
         match names[..] {
             ["users"] => Ok(Resource::Users),
             ["users", "$count"] => Ok(Resource::UserCount),

@@ -311,6 +311,9 @@ async fn a_group_holds_the_people_of_its_nested_groups() {
     assert_eq!(members.len(), 77);
     assert!(members.iter().any(|member| member["userType"] == "Guest"));
 
+    let literal = format!("/groups('{id}')/transitiveMembers/microsoft.graph.user?$top=1");
+    assert_eq!(caller.get(&literal).await.status, 200);
+
     let authorization = format!("Bearer {}", caller.bearer);
     let without = caller
         .send(
