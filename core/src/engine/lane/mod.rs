@@ -74,6 +74,18 @@ impl Lane {
         memory: Option<&str>,
         spent: &[Spent],
     ) -> Self {
+        let seed = getrandom::u64().unwrap_or_default();
+        Self::open_seeded(settings, clock, memory, spent, seed)
+    }
+
+    /// As [`Lane::open`], with the seed of its jitter.
+    fn open_seeded(
+        settings: LaneSettings,
+        clock: Arc<dyn Clock>,
+        memory: Option<&str>,
+        spent: &[Spent],
+        seed: u64,
+    ) -> Self {
         let now = clock.now();
         let mut before: Vec<_> = spent
             .iter()
@@ -93,7 +105,6 @@ impl Lane {
         let learnt = memory
             .map(|text| memory::read(text, now))
             .unwrap_or_default();
-        let seed = getrandom::u64().unwrap_or_default();
         let pacer = Pacer::resumed(budgets, &before, &learnt, seed);
         let desk = Desk::new(pacer, settings.max_in_flight);
         Self {
@@ -337,5 +348,7 @@ impl Drop for Ticket<'_> {
     }
 }
 
+#[cfg(test)]
+mod lab;
 #[cfg(test)]
 mod tests;

@@ -10,8 +10,10 @@ use super::dice::Dice;
 const LEAST_WAIT: Duration = Duration::from_secs(1);
 const MOST_WAIT: Duration = Duration::from_secs(3600);
 
-/// Where the vendor does not say: full jitter below 1 s, 2 s, 4 s … 64 s.
-const THROTTLE_DOUBLINGS: u32 = 6;
+/// Where the vendor does not say: full jitter below 2 s, 4 s, 8 s, 16 s; after some more of these, below 64 s.
+const DOUBLINGS: u32 = 4;
+const PATIENCE: u32 = 10;
+const DOUBLINGS_THEN: u32 = 6;
 
 /// So many failures in a row are an outage, not bad luck.
 const OUTAGE_AFTER: u32 = 5;
@@ -81,6 +83,8 @@ pub(super) struct Gate {
     /// Grows when the gate shuts: tells the answers of calls that left before.
     epoch: u64,
     opened_at: Duration,
+    /// When the last probe of this pause was refused without saying for how long.
+    refused_at: Option<Duration>,
     throttles: u32,
     outages: u32,
     failures: u32,
@@ -92,6 +96,7 @@ impl Gate {
             state: State::Open,
             epoch: 0,
             opened_at: Duration::ZERO,
+            refused_at: None,
             throttles: 0,
             outages: 0,
             failures: 0,
@@ -226,6 +231,7 @@ impl Gate {
             },
             State::Probing { .. } if !old => {
                 self.throttles += 1;
+                self.refused_at = asked.is_none().then_some(now);
                 let until = asked.unwrap_or_else(|| now + self.throttle_backoff(dice));
                 self.state = State::Shut { until, why };
                 Change::Longer
@@ -240,6 +246,7 @@ impl Gate {
             },
             State::Open | State::Probing { .. } => {
                 self.throttles = 1;
+                self.refused_at = asked.is_none().then_some(now);
                 let until = asked.unwrap_or_else(|| now + self.throttle_backoff(dice));
                 self.state = State::Shut { until, why };
                 self.epoch += 1;
@@ -290,6 +297,11 @@ impl Gate {
         }
     }
 
+    /// When the last refusal came that did not say for how long, in the pause that is over now.
+    pub(super) fn refused_at(&self) -> Option<Duration> {
+        self.refused_at
+    }
+
     /// How long it has been open.
     pub(super) fn open_for(&self, now: Duration) -> Duration {
         now.saturating_sub(self.opened_at)
@@ -306,13 +318,18 @@ impl Gate {
     }
 
     fn throttle_backoff(&self, dice: &mut Dice) -> Duration {
-        let doublings = self.throttles.min(THROTTLE_DOUBLINGS);
+        let most = if self.throttles <= PATIENCE {
+            DOUBLINGS
+        } else {
+            DOUBLINGS_THEN
+        };
+        let doublings = self.throttles.min(most);
         let most = f64::from(1_u32 << doublings);
         Duration::from_secs_f64(most * dice.roll()).clamp(LEAST_WAIT, MOST_WAIT)
     }
 
     fn outage_backoff(&self, dice: &mut Dice) -> Duration {
-        let doublings = self.outages.saturating_sub(1).min(THROTTLE_DOUBLINGS);
+        let doublings = self.outages.saturating_sub(1).min(DOUBLINGS_THEN);
         let base = (OUTAGE_FIRST * f64::from(1_u32 << doublings)).min(OUTAGE_MOST);
         Duration::from_secs_f64(base * (1.0 + dice.roll() / 4.0))
     }

@@ -165,8 +165,10 @@ impl Gauge {
                     spent.pop_front();
                 }
                 if !urgent && left - units < reserve {
-                    let drop = self.per.mul_f64(units / reserve.max(1.0));
-                    *drop_at = now.max(*drop_at) + drop;
+                    let rest = spent
+                        .front()
+                        .map_or(self.per, |(returns, _)| returns.saturating_sub(now));
+                    *drop_at = now + rest.mul_f64(units / (left - units + 1.0).max(1.0));
                 }
                 match spent.back_mut() {
                     Some((returns, n)) if *returns >= now + self.per => *n += units,

@@ -4,14 +4,14 @@ use std::collections::VecDeque;
 use std::time::Duration;
 
 const SLOT: Duration = Duration::from_millis(100);
-const SLOTS: usize = 100;
+const SLOTS: usize = 600;
 
-/// Counts accepted requests: over the last ten seconds, and since a mark.
+/// Counts accepted requests: over the last minute, and since a pause.
 #[derive(Debug, Clone, Default)]
 pub(super) struct Meter {
     slots: VecDeque<(u64, f64)>,
-    since_mark: f64,
-    mark: Duration,
+    total: f64,
+    begun: Duration,
 }
 
 impl Meter {
@@ -21,37 +21,37 @@ impl Meter {
             Some((last, n)) if *last >= slot => *n += weight,
             _ => self.slots.push_back((slot, weight)),
         }
-        while self.slots.len() > SLOTS {
+        if self.slots.len() > SLOTS {
             self.slots.pop_front();
         }
-        self.since_mark += weight;
+        self.total += weight;
     }
 
-    /// Accepted since the mark, and when that was.
-    pub(super) fn since_mark(&self) -> (f64, Duration) {
-        (self.since_mark, self.mark)
+    /// Begins anew.
+    pub(super) fn begin(&mut self, now: Duration) {
+        self.begun = now;
+        self.total = 0.0;
     }
 
-    pub(super) fn set_mark(&mut self, now: Duration) {
-        self.mark = now;
-        self.since_mark = 0.0;
+    /// When it began.
+    pub(super) fn begun(&self) -> Duration {
+        self.begun
     }
 
-    /// Accepted a second within the last `span`, but not before `from`; `None` when that is too short to say.
-    pub(super) fn rate(&self, now: Duration, span: Duration, from: Duration) -> Option<f64> {
-        let start = now.saturating_sub(span).max(from);
-        let secs = now.saturating_sub(start).as_secs_f64();
-        if secs < SLOT.as_secs_f64() {
-            return None;
-        }
-        let first = slot_of(start);
-        let sum: f64 = self
-            .slots
+    /// Accepted since it began.
+    pub(super) fn total(&self) -> f64 {
+        self.total
+    }
+
+    /// Accepted within the `span` before `at`, a minute at most.
+    pub(super) fn within(&self, at: Duration, span: Duration) -> f64 {
+        let first = slot_of(at.saturating_sub(span));
+        self.slots
             .iter()
-            .filter(|(slot, _)| *slot >= first)
+            .rev()
+            .take_while(|(slot, _)| *slot >= first)
             .map(|(_, n)| n)
-            .sum();
-        Some(sum / secs)
+            .sum()
     }
 }
 

@@ -3,6 +3,8 @@
 //! Three things say no, and each of them is enough: a documented budget that is used up, the pace that earlier answers
 //! have taught, and a pause.
 
+mod bracket;
+mod climb;
 mod dice;
 mod gate;
 mod gauge;
@@ -19,6 +21,9 @@ pub use gate::PauseReason;
 use gate::{Change, Gate, Way};
 use gauge::Gauge;
 use pace::Pace;
+
+/// A vendor's count of its limit is news when it is higher than ours by this part of the limit.
+const FOREIGN: f64 = 0.1;
 
 /// What was spent before this process began: age, budget and units, oldest first.
 pub(super) type SpentBefore<'a> = (Duration, &'a str, f64);
@@ -100,7 +105,7 @@ impl Pacer {
             pacer.gate = Gate::shut(until, why, learnt.in_a_row);
         }
         if let Some(rate) = learnt.rate {
-            pacer.pace = Pace::learnt(rate, now);
+            pacer.pace = Pace::learnt(rate);
         }
         pacer
     }
@@ -214,10 +219,9 @@ impl Pacer {
         // A call of many requests outlives a pause; long after it, its news is news.
         let late = self.gate.open_for(now) < Duration::from_secs(5);
         let old = sent.is_some_and(|sent| !sent.probe && sent.epoch < self.gate.epoch() && late);
-        let open_for = self.gate.open_for(now);
         let change = self.gate.throttled(now, after, old, &mut self.dice);
         if change == Change::Shut(PauseReason::Throttled) {
-            self.pace.throttled(now, open_for);
+            self.pace.throttled(now);
         }
         self.apply(now, change);
     }
@@ -244,7 +248,13 @@ impl Pacer {
     }
 
     /// How much of a limit is used, by the vendor's own count.
-    pub(super) fn load(&mut self, _now: Duration, _used: f64) {}
+    pub(super) fn load(&mut self, now: Duration, used: f64) {
+        // Our own spending is known already; news is what others spend.
+        let ours = self.gauges.iter().map(|gauge| gauge.used(now));
+        if self.gauges.is_empty() || used > ours.fold(0.0, f64::max) + FOREIGN {
+            self.pace.loaded(now, used);
+        }
+    }
 
     /// A budget is larger or smaller than thought.
     pub(super) fn budget_is(&mut self, now: Duration, budget: &str, units: u32) {
@@ -283,15 +293,14 @@ impl Pacer {
 
     /// Requests accepted a second, of late.
     pub(super) fn accepted_per_sec(&self, now: Duration) -> Option<f64> {
-        self.pace
-            .meter
-            .rate(now, Duration::from_secs(10), Duration::ZERO)
+        let rate = self.pace.accepted_per_sec(now);
+        (rate > 0.0).then_some(rate)
     }
 
     fn apply(&mut self, now: Duration, change: Change) {
         self.changed |= change != Change::None;
         if let Change::Opened(PauseReason::Throttled) = change {
-            self.pace.resume(now);
+            self.pace.resume(now, self.gate.refused_at());
         }
     }
 }

@@ -1,85 +1,84 @@
-//! How fast requests leave once the provider has said that they came too fast.
+//! How fast requests leave once the provider has said that they came too fast, or soon will.
 
 use std::time::Duration;
 
+use super::bracket::{Bracket, Seen};
+use super::climb::Climb;
 use super::meter::Meter;
 
-/// After a throttle the pace starts at this part of the old one …
-const STEP_BACK: f64 = 0.9;
-/// … and is back at the old one within this time.
-const RECOVER: Duration = Duration::from_secs(6);
-/// Then it stays for a while, before it looks for more.
-const HOLD: Duration = Duration::from_secs(60);
-/// Growth while it looks for more: a thousandth a second at first, doubling every ten seconds.
-const GROWTH: f64 = 0.001;
-const GROWTH_DOUBLES: f64 = 10.0;
-const MOST_GROWTH: f64 = 0.05;
+/// What is saved of the pace: a timer wakes a little late, and that must cost no pace. More would be a burst.
+const BLINK: Duration = Duration::from_millis(20);
+/// Longer ago is not about the limit of today.
+const MINUTE: Duration = Duration::from_secs(60);
+/// Vendors round a wait up to whole seconds: a short one says little.
+const ROUNDED: f64 = 1.5;
+/// How long a vendor's count of its own limit holds.
+const LOAD_HOLDS: Duration = Duration::from_secs(2);
+/// From this use of a limit on the pace goes down, to nearly nothing when it is used up.
+const LOADED: f64 = 0.8;
+const LEAST_OF_LOAD: f64 = 0.002;
 
 /// The pace that answers have taught, and how many may be on their way.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, Default)]
 pub(super) struct Pace {
     climb: Option<Climb>,
-    /// Requests that may leave now; there is never more saved than a blink's worth.
-    tokens: f64,
-    at: Duration,
+    bracket: Bracket,
+    meter: Meter,
+    event: Option<Event>,
+    load: Option<Load>,
     /// People in the calls of one role, while the pace is not well known.
     window: Option<f64>,
-    event: Option<Event>,
-    pub(super) meter: Meter,
+    /// Requests that may leave now, as of `at`.
+    tokens: f64,
+    at: Duration,
 }
 
-#[derive(Debug, Clone, Copy)]
-struct Climb {
-    target: f64,
-    since: Duration,
-}
-
-/// A throttle whose answers are still coming in.
+/// A throttle whose late answers are still coming in.
 #[derive(Debug, Clone, Copy)]
 struct Event {
     at: Duration,
-    accepted: f64,
-    elapsed: Duration,
-    recent: f64,
+    tried: Option<(Climb, f64, bool)>,
+    /// Accepted after it, of requests that had left before.
+    late: f64,
+}
+
+/// The vendor counts for us.
+#[derive(Debug, Clone, Copy)]
+struct Load {
+    at: Duration,
+    /// The rate when it began to.
+    base: f64,
+    part: f64,
 }
 
 impl Pace {
+    /// No pace: whatever fits in flight.
     pub(super) fn unlimited() -> Self {
-        Self {
-            climb: None,
-            tokens: 0.0,
-            at: Duration::ZERO,
-            window: None,
-            event: None,
-            meter: Meter::default(),
-        }
+        Self::default()
     }
 
     /// The pace that a former process had learnt.
-    pub(super) fn learnt(target: f64, now: Duration) -> Self {
-        let mut pace = Self::unlimited();
-        pace.climb = Some(Climb { target, since: now });
-        pace.at = now;
+    pub(super) fn learnt(rate: f64) -> Self {
+        let mut pace = Self::default();
+        pace.climb = Some(Climb {
+            since: Duration::ZERO,
+            sure: rate,
+            hoped: rate,
+            hold: MINUTE,
+            unsure: 0.0,
+        });
         pace
     }
 
     /// The rate it is climbing to.
     pub(super) fn target(&self) -> Option<f64> {
-        self.climb.map(|climb| climb.target)
+        self.climb.map(|climb| climb.hoped)
     }
 
-    /// Requests a second that may leave now; `None` when nothing is known.
-    pub(super) fn rate(&self, now: Duration) -> Option<f64> {
-        let climb = self.climb?;
-        let t = now.saturating_sub(climb.since);
-        if t < RECOVER {
-            let way = t.as_secs_f64() / RECOVER.as_secs_f64();
-            return Some(climb.target * (STEP_BACK + (1.0 - STEP_BACK) * way));
-        }
-        let Some(over) = t.checked_sub(RECOVER + HOLD) else {
-            return Some(climb.target);
-        };
-        Some(climb.target * growth(over.as_secs_f64()).exp())
+    /// Requests accepted a second, of late.
+    pub(super) fn accepted_per_sec(&self, now: Duration) -> f64 {
+        let span = Duration::from_secs(10).min(now).max(Duration::from_secs(1));
+        self.meter.within(now, span) / span.as_secs_f64()
     }
 
     /// How many people may be in the calls of one role.
@@ -91,18 +90,27 @@ impl Pace {
         let Some(rate) = self.rate(now) else {
             return now;
         };
-        let most = most_saved(rate);
-        let tokens = (self.tokens + now.saturating_sub(self.at).as_secs_f64() * rate).min(most);
-        let wanted = weight.min(1.0);
-        if tokens >= wanted - 1e-6 {
+        let gained = now.saturating_sub(self.at).as_secs_f64() * rate;
+        let missing = weight.min(1.0) - (self.tokens + gained).min(most_saved(rate));
+        if missing <= 1e-6 {
             return now;
         }
-        now + Duration::from_secs_f64((wanted - tokens) / rate)
+        let ready = now + Duration::from_secs_f64((missing / rate).min(3600.0));
+        self.load_now(now)
+            .map_or(ready, |load| ready.min(load.at + LOAD_HOLDS))
     }
 
     pub(super) fn take(&mut self, now: Duration, weight: f64) {
         if let Some(rate) = self.rate(now) {
-            let gained = now.saturating_sub(self.at).as_secs_f64() * rate;
+            let passed = now.saturating_sub(self.at);
+            let next = Duration::from_secs_f64(((1.0 - self.tokens).max(0.0) / rate).min(3600.0));
+            if let Some(climb) = &mut self.climb
+                && let Some(idle) = passed.checked_sub(next.mul_f64(1.3) + BLINK)
+            {
+                // Nobody pressed: time in which the pace was not tried teaches nothing.
+                climb.since += idle;
+            }
+            let gained = passed.as_secs_f64() * rate;
             self.tokens = (self.tokens + gained).min(most_saved(rate)) - weight;
         }
         self.at = now;
@@ -115,7 +123,7 @@ impl Pace {
     /// A call was answered and not refused; `old`: it had left before the last throttle.
     pub(super) fn accepted(&mut self, now: Duration, weight: f64, old: bool) {
         match &mut self.event {
-            Some(event) if old => event.accepted += weight,
+            Some(event) if old => event.late += weight,
             _ => self.meter.add(now, weight),
         }
         if let Some(window) = &mut self.window {
@@ -123,58 +131,92 @@ impl Pace {
         }
     }
 
-    /// A throttle that is news.
-    pub(super) fn throttled(&mut self, now: Duration, open_for: Duration) {
-        let (accepted, mark) = self.meter.since_mark();
-        let span = open_for.min(Duration::from_secs(10));
-        let recent = self.meter.rate(now, span, Duration::ZERO);
-        let elapsed = now.saturating_sub(mark);
-        self.event = Some(Event {
+    /// The vendor counts `used` of its limit as used: the pace goes down as what is left does.
+    pub(super) fn loaded(&mut self, now: Duration, used: f64) {
+        let base = match self.load_now(now) {
+            Some(load) => load.base,
+            None if used < LOADED => return,
+            None => {
+                let second = Duration::from_secs(1);
+                let span = second.min(now).max(BLINK);
+                let recent = self.meter.within(now, span) / span.as_secs_f64();
+                let pace = self.climb.map_or(f64::MAX, |climb| climb.rate(now));
+                pace.min(recent.max(1.0))
+            }
+        };
+        if self.load.is_none() {
+            self.tokens = self.tokens.min(0.0);
+            self.at = now;
+        }
+        let part = ((1.0 - used) / (1.0 - LOADED)).clamp(LEAST_OF_LOAD, 1.0);
+        self.load = Some(Load {
             at: now,
-            accepted,
-            elapsed,
-            recent: recent.unwrap_or(accepted / elapsed.as_secs_f64().max(0.1)),
+            base,
+            part,
         });
-        self.meter.set_mark(now);
     }
 
-    /// The pause is over: how fast from here on.
-    pub(super) fn resume(&mut self, now: Duration) {
+    /// A throttle that is news.
+    pub(super) fn throttled(&mut self, now: Duration) {
+        let open = now.saturating_sub(self.meter.begun());
+        let pressed = |climb: &Climb| {
+            let kept = climb.hoped * open.as_secs_f64() * 0.7;
+            climb.held(now) && self.meter.total() > kept
+        };
+        self.event = Some(Event {
+            at: now,
+            tried: self
+                .climb
+                .map(|climb| (climb, climb.rate(now), pressed(&climb))),
+            late: 0.0,
+        });
+    }
+
+    /// The pause is over. `refused`: when a refusal came last that did not say for how long.
+    pub(super) fn resume(&mut self, now: Duration, refused: Option<Duration>) {
         let Some(event) = self.event.take() else {
             return;
         };
-        let first = self.climb.is_none();
-        let elapsed = if first {
-            event.elapsed + now.saturating_sub(event.at)
-        } else {
-            event.elapsed
+        let begun = self.meter.begun();
+        let open = event.at.saturating_sub(begun).as_secs_f64().max(0.05);
+        // A provider that does not say when was ready at some time between the last refusal and this answer.
+        let doubt = refused.map_or(0.0, |at| now.saturating_sub(at).as_secs_f64() / 2.0);
+        let pause = now.saturating_sub(event.at).as_secs_f64() - doubt;
+        let accepted = self.meter.total() + event.late;
+        let mut sure = accepted.max(1.0) / (open + pause);
+        if open > 2.0 * MINUTE.as_secs_f64() {
+            let within = self.meter.within(event.at, MINUTE) + event.late;
+            sure = sure.max(within / (MINUTE.as_secs_f64() + pause));
+        }
+        let seen = Seen {
+            accepted,
+            sure,
+            tried: event.tried,
+            blur: (pause.min(ROUNDED) / 2.0 + doubt) / (open + pause),
         };
-        let average = event.accepted.max(1.0) / elapsed.as_secs_f64().max(0.1);
-        let target = if elapsed < Duration::from_secs(60) {
-            average
-        } else {
-            event.recent.max(average)
-        };
-        self.window = first.then_some(1.0);
-        self.climb = Some(Climb {
-            target: target.max(0.01),
-            since: now,
-        });
+        // Nothing is known of the pace but a burst: few at first, and one more with each answer.
+        self.window = self.climb.is_none().then_some(1.0);
+        self.climb = Some(self.bracket.learn(now, &seen));
+        self.meter.begin(now);
         self.tokens = 0.0;
         self.at = now;
     }
+
+    /// Requests a second that may leave now; `None` when nothing is known.
+    fn rate(&self, now: Duration) -> Option<f64> {
+        let climb = self.climb.map(|climb| climb.rate(now));
+        let load = self.load_now(now).map(|load| load.base * load.part);
+        match (climb, load) {
+            (Some(a), Some(b)) => Some(a.min(b)),
+            (one, other) => one.or(other),
+        }
+    }
+
+    fn load_now(&self, now: Duration) -> Option<Load> {
+        self.load.filter(|load| now < load.at + LOAD_HOLDS)
+    }
 }
 
-/// How much the rate has grown, as a logarithm, after so many seconds of looking for more.
-fn growth(secs: f64) -> f64 {
-    let doublings = (MOST_GROWTH / GROWTH).log2();
-    let steep = (doublings * GROWTH_DOUBLES).min(secs);
-    let curved =
-        GROWTH * GROWTH_DOUBLES / std::f64::consts::LN_2 * ((steep / GROWTH_DOUBLES).exp2() - 1.0);
-    curved + (secs - steep) * MOST_GROWTH
-}
-
-/// A timer wakes a millisecond late; that must cost no pace, and must not make a burst.
 fn most_saved(rate: f64) -> f64 {
-    1.0 + (rate * 0.02).max(0.05)
+    1.0 + (rate * BLINK.as_secs_f64()).max(0.05)
 }

@@ -1,0 +1,108 @@
+//! Between a rate that was kept for long and one that was refused lies the limit.
+//!
+//! A vendor's limit is known only from what it accepted. What it accepted from the end of one pause to the end of the
+//! next, no limit falls below for long: that is sure. A rate that was kept for long is proved. The rate of the throttle
+//! itself was too high, though by how much depends on what the limit had saved up. Each throttle halves the question.
+
+use std::time::Duration;
+
+use super::climb::Climb;
+
+/// How long a rate is kept before the pace looks for more: longer, the better it is known; for at least so many
+/// requests where they are few, since each look costs one that is refused.
+const LEAST_HOLD: f64 = 2.0;
+const MOST_HOLD: f64 = 90.0;
+const HOLD_REQUESTS: f64 = 150.0;
+/// How far from what is known to hold to what was refused the next try lies.
+const CLOSER: f64 = 0.4;
+/// The same when the pace had looked for more: it does that slowly, so that it was not far above the limit.
+const CLOSER_HELD: f64 = 0.7;
+/// Rates that differ by less are the same …
+const ALIKE: f64 = 1.01;
+/// … or nearly so.
+const NEAR: f64 = 1.03;
+/// Rates that differ by more may be about what the limit had saved up, and no try goes further at once than this.
+const FAR: f64 = 1.3;
+const MOST_STEP: f64 = 1.6;
+/// What is left of a proved rate when it fails: noise may have done that.
+const LESS: f64 = 0.99;
+
+/// What throttles have taught so far.
+#[derive(Debug, Clone, Default)]
+pub(super) struct Bracket {
+    /// A rate that was kept for long without a throttle; 0: none.
+    proved: f64,
+    /// A rate below it has failed since.
+    failed: bool,
+}
+
+/// What one throttle shows.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Seen {
+    /// Requests accepted since the pause before.
+    pub(super) accepted: f64,
+    /// Accepted a second, with this pause counted in.
+    pub(super) sure: f64,
+    /// The pace when the throttle came, and whether its hoped rate had been kept for long. `None`: there was no pace.
+    pub(super) tried: Option<(Climb, f64, bool)>,
+    /// 0 to 1: how far off `sure` may be, for what is not known of the pause.
+    pub(super) blur: f64,
+}
+
+impl Bracket {
+    /// The way from here on.
+    pub(super) fn learn(&mut self, now: Duration, seen: &Seen) -> Climb {
+        let few = 1.0 / seen.accepted.max(1.0);
+        let (sure, hoped, width) = match seen.tried {
+            None => (seen.sure, seen.sure, 0.0),
+            Some((climb, tried, held)) => {
+                let (sure, hoped) = self.next_try(seen, &climb, tried, held);
+                (sure, hoped, tried / sure - 1.0)
+            }
+        };
+        let settled = self.proved > 0.0 && hoped < self.proved * NEAR;
+        let unsure = if settled {
+            0.0
+        } else {
+            few.max(seen.blur).max(width.abs() / 5.0).min(1.0)
+        };
+        let most = MOST_HOLD.max(HOLD_REQUESTS / hoped);
+        Climb {
+            since: now,
+            sure,
+            hoped,
+            hold: Duration::from_secs_f64((1.0 / unsure).clamp(LEAST_HOLD, most)),
+            unsure,
+        }
+    }
+
+    /// The rate it is sure of, and the one it tries next.
+    fn next_try(&mut self, seen: &Seen, climb: &Climb, tried: f64, held: bool) -> (f64, f64) {
+        if held {
+            self.proved = climb.hoped;
+            self.failed = false;
+        }
+        let low = seen.sure.max(self.proved).min(tried);
+        if held && tried > self.proved {
+            let closer = match tried / low {
+                ..ALIKE => 0.0,
+                ..NEAR => CLOSER,
+                ..FAR => CLOSER_HELD,
+                _ => CLOSER,
+            };
+            return (low, (low + (tried - low) * closer).min(low * MOST_STEP));
+        }
+        if tried > self.proved * ALIKE {
+            return (low, low + (tried - low) * CLOSER);
+        }
+        if self.failed {
+            // Twice below what was proved: the limit is another one now.
+            self.proved = 0.0;
+            let low = seen.sure.min(tried);
+            return (low, low + (tried - low) * CLOSER);
+        }
+        self.failed = tried < self.proved * LESS;
+        self.proved *= LESS;
+        (seen.sure.min(tried).min(self.proved), self.proved)
+    }
+}
