@@ -10,7 +10,9 @@ use rescind_core::config::{ConfigError, HttpSettings, Settings};
 use rescind_core::connector::{BuildContext, Roles};
 use rescind_core::context::Context;
 use rescind_core::id::ProviderName;
-use rescind_core::provider::{Account, Directory, Evidence, RevocationProvider, RevokeRequest};
+use rescind_core::provider::{
+    Account, Directory, Evidence, RevocationProvider, RevokeRequest, SessionInventory,
+};
 use rescind_core::subject::{IdentifierKind, Subject};
 use tokio_util::sync::CancellationToken;
 use wiremock::Request;
@@ -147,6 +149,13 @@ impl Stage {
             .evidence
             .clone()
             .ok_or_else(|| Stop::does_not_apply("the connector has no evidence role"))
+    }
+
+    pub(crate) fn inventory(&self) -> Result<Arc<dyn SessionInventory>, Stop> {
+        self.roles
+            .inventory
+            .clone()
+            .ok_or_else(|| Stop::does_not_apply("the connector has no inventory role"))
     }
 
     pub(crate) fn cx(&self) -> Context {

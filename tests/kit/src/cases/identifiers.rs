@@ -9,10 +9,10 @@ use crate::stage::{Kit, subject, told};
 use crate::verdict::{Stop, Verdict, ensure};
 use crate::wire::Mould;
 
-const HARMLESS: &str = "harmless-canary-0001";
+pub(super) const HARMLESS: &str = "harmless-canary-0001";
 const HARMLESS_ADDRESS: &str = "harmless-canary@example.com";
 
-const HOSTILE: &[&str] = &[
+pub(super) const HOSTILE: &[&str] = &[
     "../../admin",
     "..",
     "a/b",
@@ -106,7 +106,7 @@ fn moulds(requests: &[Request], harmless: &str) -> Result<Vec<Mould>, Stop> {
     Ok(moulds)
 }
 
-fn each_fits(moulds: &[Mould], sent: &[Request], hostile: &str) -> Verdict {
+pub(super) fn each_fits(moulds: &[Mould], sent: &[Request], hostile: &str) -> Verdict {
     for request in sent {
         ensure!(
             moulds.iter().any(|mould| mould.fits(request, hostile)),

@@ -2,6 +2,7 @@
 
 mod bodies;
 mod identifiers;
+mod items;
 mod many;
 mod network;
 mod outcomes;
@@ -155,4 +156,8 @@ cases! { $
     c90_each_step_is_told => steps::each_step_is_told,
     c91_failed_step_hides_no_other => steps::failed_step_hides_no_other,
     c92_done_steps_are_not_repeated => steps::done_steps_are_not_repeated,
+
+    c95_items_are_listed_and_ended => items::items_are_listed_and_ended,
+    c96_outage_is_no_empty_list => items::outage_is_no_empty_list,
+    c97_hostile_item_id_stays_one_identifier => items::hostile_item_id_stays_one_identifier,
 }

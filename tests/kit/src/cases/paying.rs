@@ -19,7 +19,7 @@ pub(crate) async fn unpaid_revocation_sends_nothing(kit: Kit) -> Verdict {
 pub(crate) async fn unpaid_reading_sends_nothing(kit: Kit) -> Verdict {
     let stage = kit.revoking().await?.allowing(0);
     stage.has_budgets()?;
-    if stage.roles.directory.is_none() && stage.roles.evidence.is_none() {
+    if stage.roles.names() == ["revocation"] {
         return Err(Stop::does_not_apply("the connector only revokes"));
     }
     let cx = stage.cx();
@@ -31,9 +31,13 @@ pub(crate) async fn unpaid_reading_sends_nothing(kit: Kit) -> Verdict {
         stage.nothing_was_sent("reading the directory").await?;
     }
     if let Ok(evidence) = stage.evidence() {
-        let ids = [person.id];
+        let ids = [person.id.clone()];
         until_it_waits(&stage, "read", evidence.read(&cx, &ids)).await?;
         stage.nothing_was_sent("reading evidence").await?;
+    }
+    if let Ok(inventory) = stage.inventory() {
+        until_it_waits(&stage, "list", inventory.list(&cx, &person.id)).await?;
+        stage.nothing_was_sent("listing single items").await?;
     }
     Ok(())
 }

@@ -123,13 +123,18 @@ async fn meet(kit: &Kit, trouble: Trouble) -> Result<(Stage, Vec<String>), Stop>
         }
     }
     if let Ok(evidence) = stage.evidence() {
-        match stage
-            .in_time("read", evidence.read(&cx, &[person.id]))
-            .await?
-        {
+        let ids = [person.id.clone()];
+        match stage.in_time("read", evidence.read(&cx, &ids)).await? {
             Ok(proofs) => seen.push(format!("{proofs:?}")),
             Err(error) => seen.push(all_forms(&error)),
         }
+    }
+    if let Ok(inventory) = stage.inventory()
+        && let Err(error) = stage
+            .in_time("list", inventory.list(&cx, &person.id))
+            .await?
+    {
+        seen.push(all_forms(&error));
     }
     Ok((stage, seen))
 }

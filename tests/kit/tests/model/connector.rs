@@ -110,10 +110,14 @@ impl Connector for Model {
             realm,
             wire,
         ));
-        Ok(Roles::new()
+        let roles = Roles::new()
             .with_revocation(provider.clone())
             .with_directory(provider.clone())
-            .with_evidence(provider))
+            .with_evidence(provider.clone());
+        Ok(match self.0 {
+            Flaw::DeclaresItemsWithoutInventory => roles,
+            _ => roles.with_inventory(provider),
+        })
     }
 }
 

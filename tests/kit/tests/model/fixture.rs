@@ -51,6 +51,10 @@ impl VendorFixture for ModelFixture {
             let by_address = get("/people").and(query_param("address", &person.address));
             answer(api, by_address, 200, json!({"people": [account]})).await;
             answer(api, get(&format!("/people/{}", person.id)), 200, account).await;
+            let grants = format!("/people/{}/grants", person.id);
+            answer(api, get(&grants), 200, json!({"grants": ["g-1", "g-2"]})).await;
+            let one = Mock::given(method("DELETE")).and(path_regex(format!("^{grants}/[^/]+$")));
+            answer(api, one, 200, json!({})).await;
             for step in self.steps() {
                 let end = format!("/people/{}/{step}/end", person.id);
                 let end = Mock::given(method("POST")).and(path(end));

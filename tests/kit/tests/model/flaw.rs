@@ -76,6 +76,10 @@ pub(crate) enum Flaw {
     ForgetsAStep,
     StopsAtTheFirstFailure,
     RepeatsDoneSteps,
+    // Single items.
+    EndsNoItem,
+    OutageIsAnEmptyList,
+    RawItemIds,
 }
 
 use Flaw as F;
@@ -193,4 +197,7 @@ pub(crate) const CAUGHT_BY: &[(Flaw, &str)] = &[
     (F::ForgetsAStep, "c90_each_step_is_told"),
     (F::StopsAtTheFirstFailure, "c91_failed_step_hides_no_other"),
     (F::RepeatsDoneSteps, "c92_done_steps_are_not_repeated"),
+    (F::EndsNoItem, "c95_items_are_listed_and_ended"),
+    (F::OutageIsAnEmptyList, "c96_outage_is_no_empty_list"),
+    (F::RawItemIds, "c97_hostile_item_id_stays_one_identifier"),
 ];

@@ -138,10 +138,9 @@ impl RevocationProvider for ModelProvider {
         if self.flaw == Flaw::RefusesButCalls {
             return Capabilities::refusing(Unsupported::new("it cannot", "do it by hand"));
         }
-        let mut scopes = vec![ScopeCapability::new(ScopeKind::Everything, true)];
-        if self.flaw == Flaw::DeclaresItemsWithoutInventory {
-            scopes.push(ScopeCapability::new(ScopeKind::Items, true));
-        }
+        let scopes = [ScopeKind::Everything, ScopeKind::Items]
+            .map(|scope| ScopeCapability::new(scope, true))
+            .to_vec();
         let identifiers = vec![
             IdentifierKind::Email,
             IdentifierKind::UserPrincipalName,

@@ -1,12 +1,14 @@
-//! The model's directory and evidence.
+//! The model's directory, evidence and inventory.
 
 use async_trait::async_trait;
 use reqwest::Method;
 use rescind_core::context::Context;
 use rescind_core::error::{Error, ErrorKind, Retry};
 use rescind_core::provider::{
-    Account, Directory, Evidence, MemberPage, PageToken, Proof, Resolution,
+    Account, Directory, Evidence, InventoryItem, ItemId, MemberPage, PageToken, Proof, Resolution,
+    SessionInventory,
 };
+use rescind_core::report::{Ended, Outcome, Report, Step};
 use rescind_core::subject::Subject;
 use serde_json::Value;
 
@@ -62,6 +64,40 @@ impl Evidence for ModelProvider {
             proofs.reverse();
         }
         Ok(proofs)
+    }
+}
+
+#[async_trait]
+impl SessionInventory for ModelProvider {
+    async fn list(&self, cx: &Context, account_id: &str) -> Result<Vec<InventoryItem>, Error> {
+        let url = format!("{}/grants", self.person_url(account_id)?);
+        let told = match (self.get(cx, &url).await, self.flaw) {
+            (Err(_), Flaw::OutageIsAnEmptyList) => return Ok(Vec::new()),
+            (told, _) => told?,
+        };
+        let grants = told["grants"].as_array().ok_or_else(garbled)?;
+        let item = |grant: &Value| {
+            let id = grant.as_str().ok_or_else(garbled)?;
+            Ok(InventoryItem::new(ItemId(id.to_owned()), "grant", id))
+        };
+        grants.iter().map(item).collect()
+    }
+
+    async fn end(&self, cx: &Context, account_id: &str, items: &[ItemId]) -> Result<Report, Error> {
+        for ItemId(item) in items {
+            let item = match self.flaw {
+                Flaw::EndsNoItem => continue,
+                Flaw::RawItemIds => item.clone(),
+                _ => encoded(item),
+            };
+            let url = format!("{}/grants/{item}", self.person_url(account_id)?);
+            let reply = self.wire.call(cx, Method::DELETE, &url, READ).await?;
+            if let Some(error) = self.wire.failure(&reply) {
+                return Err(error);
+            }
+        }
+        let ended = Ended::by(Step::new("grants", items.len() as u64));
+        Ok(Report::new(Outcome::Revoked { ended }))
     }
 }
 
