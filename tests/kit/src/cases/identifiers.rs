@@ -5,7 +5,7 @@ use rescind_core::subject::IdentifierKind;
 use wiremock::Request;
 
 use crate::fixture::Person;
-use crate::stage::{Kit, subject, told};
+use crate::stage::{Kit, Stage, subject, told};
 use crate::verdict::{Stop, Verdict, ensure};
 use crate::wire::Mould;
 
@@ -33,24 +33,26 @@ pub(super) const HOSTILE: &[&str] = &[
 ];
 
 pub(crate) async fn hostile_id_stays_one_identifier(kit: Kit) -> Verdict {
-    let (harmless, sent) = requests_to_revoke(&kit, HARMLESS).await?;
+    let stage = kit.revoking().await?;
+    let (harmless, sent) = requests_to_revoke(&stage, HARMLESS).await?;
     let moulds = moulds(&sent, &harmless)?;
     for hostile in HOSTILE {
-        let (hostile, sent) = requests_to_revoke(&kit, hostile).await?;
+        let (hostile, sent) = requests_to_revoke(&stage, hostile).await?;
         each_fits(&moulds, &sent, &hostile)?;
     }
     Ok(())
 }
 
 pub(crate) async fn line_break_in_an_id_makes_no_second_line(kit: Kit) -> Verdict {
-    if kit.revoking().await?.roles.directory.is_none() {
+    let stage = kit.revoking().await?;
+    if stage.roles.directory.is_none() {
         return Err(Stop::does_not_apply(
             "no subject holds a line break, and no directory brings an id that may",
         ));
     }
-    let (harmless, sent) = requests_to_revoke(&kit, HARMLESS).await?;
+    let (harmless, sent) = requests_to_revoke(&stage, HARMLESS).await?;
     let moulds = moulds(&sent, &harmless)?;
-    let (hostile, sent) = requests_to_revoke(&kit, "a\r\nX-Admin: yes").await?;
+    let (hostile, sent) = requests_to_revoke(&stage, "a\r\nX-Admin: yes").await?;
     each_fits(&moulds, &sent, &hostile)?;
     for request in &sent {
         ensure!(
@@ -72,22 +74,22 @@ pub(crate) async fn empty_id_sends_nothing(kit: Kit) -> Verdict {
 }
 
 pub(crate) async fn hostile_address_stays_one_identifier(kit: Kit) -> Verdict {
-    let moulds = moulds(
-        &requests_to_resolve(&kit, HARMLESS_ADDRESS).await?,
-        HARMLESS_ADDRESS,
-    )?;
+    let stage = kit.revoking().await?;
+    let sent = requests_to_resolve(&stage, HARMLESS_ADDRESS).await?;
+    let moulds = moulds(&sent, HARMLESS_ADDRESS)?;
     for hostile in HOSTILE {
         let hostile = format!("{hostile}@example.com");
-        let sent = requests_to_resolve(&kit, &hostile).await?;
+        let sent = requests_to_resolve(&stage, &hostile).await?;
         each_fits(&moulds, &sent, &hostile)?;
     }
     Ok(())
 }
 
 pub(crate) async fn hostile_id_stays_one_in_evidence(kit: Kit) -> Verdict {
-    let moulds = moulds(&requests_to_read(&kit, HARMLESS).await?, HARMLESS)?;
+    let stage = kit.revoking().await?;
+    let moulds = moulds(&requests_to_read(&stage, HARMLESS).await?, HARMLESS)?;
     for hostile in HOSTILE {
-        let sent = requests_to_read(&kit, hostile).await?;
+        let sent = requests_to_read(&stage, hostile).await?;
         each_fits(&moulds, &sent, hostile)?;
     }
     Ok(())
@@ -120,8 +122,8 @@ pub(super) fn each_fits(moulds: &[Mould], sent: &[Request], hostile: &str) -> Ve
 
 /// What is sent to revoke somebody of this name, and how the name is spelled in it: the vendor's id where there is a
 /// directory, a subject of a declared kind where not.
-async fn requests_to_revoke(kit: &Kit, name: &str) -> Result<(String, Vec<Request>), Stop> {
-    let stage = kit.revoking().await?;
+async fn requests_to_revoke(stage: &Stage, name: &str) -> Result<(String, Vec<Request>), Stop> {
+    let seen = stage.vendor.api_requests().await.len();
     let identifiers = stage.revocation.capabilities().identifiers;
     let by_id = stage.roles.directory.is_some() || identifiers == [IdentifierKind::ObjectId];
     let (spelling, person) = if by_id {
@@ -131,26 +133,23 @@ async fn requests_to_revoke(kit: &Kit, name: &str) -> Result<(String, Vec<Reques
         (address.clone(), Person::new(name, address))
     };
     stage.revoke(&person).await?;
-    Ok((spelling, stage.vendor.api_requests().await))
+    Ok((spelling, stage.api_requests_after(seen).await))
 }
 
-async fn requests_to_resolve(kit: &Kit, address: &str) -> Result<Vec<Request>, Stop> {
-    let stage = kit.revoking().await?;
+async fn requests_to_resolve(stage: &Stage, address: &str) -> Result<Vec<Request>, Stop> {
     let directory = stage.directory()?;
+    let seen = stage.vendor.api_requests().await.len();
+    let (cx, subjects) = (stage.cx(), [subject(address)]);
     let _ = stage
-        .in_time(
-            "resolve",
-            directory.resolve(&stage.cx(), &[subject(address)]),
-        )
+        .in_time("resolve", directory.resolve(&cx, &subjects))
         .await?;
-    Ok(stage.vendor.api_requests().await)
+    Ok(stage.api_requests_after(seen).await)
 }
 
-async fn requests_to_read(kit: &Kit, id: &str) -> Result<Vec<Request>, Stop> {
-    let stage = kit.revoking().await?;
+async fn requests_to_read(stage: &Stage, id: &str) -> Result<Vec<Request>, Stop> {
     let evidence = stage.evidence()?;
-    let _ = stage
-        .in_time("read", evidence.read(&stage.cx(), &[id.to_owned()]))
-        .await?;
-    Ok(stage.vendor.api_requests().await)
+    let seen = stage.vendor.api_requests().await.len();
+    let (cx, ids) = (stage.cx(), [id.to_owned()]);
+    let _ = stage.in_time("read", evidence.read(&cx, &ids)).await?;
+    Ok(stage.api_requests_after(seen).await)
 }

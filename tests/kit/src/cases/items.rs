@@ -52,9 +52,10 @@ pub(crate) async fn outage_is_no_empty_list(kit: Kit) -> Verdict {
 
 /// Item ids have a form that only the connector knows, so listed ones are lengthened.
 pub(crate) async fn hostile_item_id_stays_one_identifier(kit: Kit) -> Verdict {
+    let stage = kit.revoking().await?;
     let mut tried = false;
-    for item in listed(&kit.revoking().await?).await? {
-        let sent = requests_to_end(&kit, &item, HARMLESS).await?;
+    for item in listed(&stage).await? {
+        let sent = requests_to_end(&stage, &item, HARMLESS).await?;
         let moulds: Vec<_> = sent
             .iter()
             .filter_map(|request| Mould::of(request, HARMLESS))
@@ -65,7 +66,7 @@ pub(crate) async fn hostile_item_id_stays_one_identifier(kit: Kit) -> Verdict {
         tried = true;
         // A dot segment is one only when nothing stands before it.
         for hostile in HOSTILE.iter().filter(|hostile| **hostile != "..") {
-            let sent = requests_to_end(&kit, &item, hostile).await?;
+            let sent = requests_to_end(&stage, &item, hostile).await?;
             each_fits(&moulds, &sent, hostile)?;
         }
     }
@@ -75,10 +76,10 @@ pub(crate) async fn hostile_item_id_stays_one_identifier(kit: Kit) -> Verdict {
     Ok(())
 }
 
-async fn requests_to_end(kit: &Kit, item: &ItemId, more: &str) -> Result<Vec<Request>, Stop> {
-    let stage = kit.revoking().await?;
-    end(&stage, &[ItemId(format!("{}{more}", item.0))]).await?;
-    let sent = stage.vendor.api_requests().await;
+async fn requests_to_end(stage: &Stage, item: &ItemId, more: &str) -> Result<Vec<Request>, Stop> {
+    let seen = stage.vendor.api_requests().await.len();
+    end(stage, &[ItemId(format!("{}{more}", item.0))]).await?;
+    let sent = stage.api_requests_after(seen).await;
     Ok(stage.writes(&sent).into_iter().cloned().collect())
 }
 
