@@ -12,29 +12,32 @@ pub(crate) const USER_FIELDS: &str = "id,userPrincipalName,mail,userType,account
 
 /// `/users('…')` and what follows it, relative to the API's version.
 pub(crate) fn user(key: &str, rest: &str) -> Result<String, Error> {
-    keyed("/users('", key, rest)
-}
-
-/// `/groups('…')` and what follows it.
-pub(crate) fn group(key: &str, rest: &str) -> Result<String, Error> {
-    keyed("/groups('", key, rest)
-}
-
-fn keyed(before: &str, key: &str, rest: &str) -> Result<String, Error> {
     if key.is_empty() {
-        return Err(Error::new(
-            ErrorKind::Unexpected,
-            Retry::Never,
-            "address",
-            "the identifier is empty; nothing was sent",
-        ));
+        return Err(unaddressable());
     }
-    let mut path = String::with_capacity(before.len() + key.len() + rest.len() + 16);
-    path.push_str(before);
+    let mut path = String::with_capacity(key.len() + rest.len() + 24);
+    path.push_str("/users('");
     push_encoded(&mut path, &doubled(key));
     path.push_str("')");
     path.push_str(rest);
     Ok(path)
+}
+
+/// `/groups/…` and what follows it; groups are addressed by object id alone.
+pub(crate) fn group(id: &str, rest: &str) -> Result<String, Error> {
+    if !is_object_id(id) {
+        return Err(unaddressable());
+    }
+    Ok(format!("/groups/{id}{rest}"))
+}
+
+fn unaddressable() -> Error {
+    Error::new(
+        ErrorKind::Unexpected,
+        Retry::Never,
+        "address",
+        "the identifier is empty or no object id; nothing was sent",
+    )
 }
 
 /// Users by their main mail address.

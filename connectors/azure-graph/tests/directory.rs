@@ -308,7 +308,7 @@ async fn with_pages(pages: Vec<Value>) -> Scene {
 }
 
 fn link(n: usize) -> String {
-    format!("ROOT/v1.0/groups('{GROUP}')/transitiveMembers/microsoft.graph.user?$skiptoken={n}")
+    format!("ROOT/v1.0/groups/{GROUP}/transitiveMembers/microsoft.graph.user?$skiptoken={n}")
 }
 
 #[tokio::test]

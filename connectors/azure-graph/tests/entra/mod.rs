@@ -107,7 +107,8 @@ impl Entra {
                 _ => no_route(),
             };
         }
-        if let Some((key, rest)) = keyed(&path, "/groups('") {
+        if let Some(rest) = path.strip_prefix("/groups/") {
+            let (key, rest) = rest.split_at(rest.find('/').unwrap_or(rest.len()));
             if key != GROUP {
                 return missing();
             }
