@@ -1,5 +1,7 @@
 //! Tampered exports: our verifier and the one in Python find the same fault in the same place.
 
+#![expect(clippy::unwrap_used, reason = "a test may")]
+
 use std::path::Path;
 use std::process::Command;
 
@@ -22,7 +24,7 @@ struct Folder(tempfile::TempDir);
 impl Place for Folder {
     fn open(&self, clock: Arc<dyn rescind_core::clock::Clock>) -> Arc<dyn Store> {
         let purpose = Purpose { sandbox: true };
-        StateFolder::open_with_clock(self.0.path(), purpose, clock)
+        StateFolder::open_with_clock(self.0.path(), &purpose, clock)
             .unwrap()
             .store()
     }

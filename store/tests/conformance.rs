@@ -1,5 +1,7 @@
 //! SQLite passes the suite of every store.
 
+#![expect(clippy::unwrap_used, reason = "a test may")]
+
 use std::sync::Arc;
 
 use rescind_core::clock::Clock;
@@ -19,7 +21,7 @@ impl Folder {
 impl Place for Folder {
     fn open(&self, clock: Arc<dyn Clock>) -> Arc<dyn Store> {
         let purpose = Purpose { sandbox: true };
-        StateFolder::open_with_clock(self.0.path(), purpose, clock)
+        StateFolder::open_with_clock(self.0.path(), &purpose, clock)
             .unwrap()
             .store()
     }

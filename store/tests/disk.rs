@@ -1,5 +1,7 @@
 //! A disk that fails: what was answered is kept, what was not is not claimed, and nothing goes on until it is reopened.
 
+#![expect(clippy::unwrap_used, reason = "a test may")]
+
 use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;

@@ -1,6 +1,8 @@
 //! How fast the store is on this machine. Each test prints what it measured and judges nothing:
 //! `cargo test --release -p rescind-store --test measure -- --ignored --nocapture --test-threads 1`.
 
+#![expect(clippy::unwrap_used, clippy::print_stdout, reason = "a test may")]
+
 use std::path::Path;
 use std::sync::Arc;
 use std::time::{Duration, Instant};

@@ -95,28 +95,31 @@ pub fn commit(field: &str, salt: &[u8], value: &str) -> Hash {
 /// `None` when the bytes are not what [`Draft::encode`] writes.
 pub fn decode(body: &[u8]) -> Option<AuditEntry> {
     let mut rest = Reader(body);
-    let entry = AuditEntry {
+    let mut entry = AuditEntry {
         seq: rest.u64()?,
         at: rest.text()?.parse().ok()?,
         action: rest.text()?,
-        order: rest.optional()?,
-        jobs: {
-            let jobs = rest.u32()?;
-            (0..jobs).map(|_| rest.u64()).collect::<Option<_>>()?
-        },
-        provider: rest.optional()?,
-        outcome: rest.optional()?,
-        detail: rest.optional()?,
-        commitments: {
-            let commitments = rest.u32()?;
-            (0..commitments)
-                .map(|_| Some((rest.text()?, to_hex(rest.take(32)?))))
-                .collect::<Option<_>>()?
-        },
+        order: None,
+        jobs: Vec::new(),
+        provider: None,
+        outcome: None,
+        detail: None,
+        commitments: Vec::new(),
         previous: String::new(),
         hash: String::new(),
         openings: Vec::new(),
     };
+    rest.optional(&mut entry.order)?;
+    for _ in 0..rest.u32()? {
+        entry.jobs.push(rest.u64()?);
+    }
+    rest.optional(&mut entry.provider)?;
+    rest.optional(&mut entry.outcome)?;
+    rest.optional(&mut entry.detail)?;
+    for _ in 0..rest.u32()? {
+        let field = rest.text()?;
+        entry.commitments.push((field, to_hex(rest.take(32)?)));
+    }
     rest.0.is_empty().then_some(entry)
 }
 
@@ -150,7 +153,7 @@ pub fn from_hex(text: &str) -> Option<Vec<u8>> {
         _ => None,
     };
     let bytes = text.as_bytes();
-    if bytes.len() % 2 != 0 {
+    if !bytes.len().is_multiple_of(2) {
         return None;
     }
     bytes
@@ -206,12 +209,14 @@ impl<'a> Reader<'a> {
         String::from_utf8(self.take(n)?.to_vec()).ok()
     }
 
-    fn optional(&mut self) -> Option<Option<String>> {
+    /// Into `value`; `None` when there is neither an absent nor a present one.
+    fn optional(&mut self, value: &mut Option<String>) -> Option<()> {
         match self.take(1)? {
-            [0] => Some(None),
-            [1] => Some(Some(self.text()?)),
-            _ => None,
+            [0] => {}
+            [1] => *value = Some(self.text()?),
+            _ => return None,
         }
+        Some(())
     }
 }
 

@@ -147,15 +147,17 @@ pub fn open(checkpoint: &Checkpoint, key: &PublicKey, verifier: &dyn Verifier) -
 ///
 /// `None` when the text is not that; a last note that was cut off by a power failure is left out.
 pub fn read_copies(text: &str) -> Option<Vec<Checkpoint>> {
-    let mut copies = Vec::new();
-    let mut parts = text.split("\n\n");
-    while let (Some(text), Some(signatures)) = (parts.next(), parts.next()) {
-        copies.push(Checkpoint {
-            size: text.split('\n').nth(1)?.parse().ok()?,
-            note: format!("{text}\n\n{signatures}\n"),
-        });
-    }
-    Some(copies)
+    let parts: Vec<&str> = text.split("\n\n").collect();
+    let (_unfinished, parts) = parts.split_last()?;
+    parts
+        .chunks_exact(2)
+        .map(|note| {
+            Some(Checkpoint {
+                size: note[0].split('\n').nth(1)?.parse().ok()?,
+                note: format!("{}\n\n{}\n", note[0], note[1]),
+            })
+        })
+        .collect()
 }
 
 #[cfg(test)]

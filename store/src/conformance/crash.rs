@@ -118,7 +118,7 @@ pub async fn an_old_plan_is_swept(place: &dyn Place) {
     let (id, _) = bench.order(&["b@example.com"]).await;
     bench.store.recover().await.expect("a sweep");
     let yes = || Acceptance::new("x", 1, 1);
-    assert!(is_not_staged(bench.store.accept(plans[0], yes()).await));
+    assert!(is_not_staged(&bench.store.accept(plans[0], yes()).await));
     let young = bench.store.accept(plans[1], yes()).await;
     young.expect("a young plan stays");
     bench.balanced(id).await;

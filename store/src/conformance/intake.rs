@@ -75,9 +75,9 @@ pub async fn only_the_staged_plan_is_accepted(place: &dyn Place) {
     let right = bench.store.accept(key, Acceptance::new("x", 1, 1)).await;
     right.expect("acceptance");
     let twice = bench.store.accept(key, Acceptance::new("x", 1, 1)).await;
-    assert!(is_not_staged(twice));
-    assert!(is_not_staged(bench.store.stage(key, row()).await));
-    assert!(is_not_staged(bench.store.discard(key).await));
+    assert!(is_not_staged(&twice));
+    assert!(is_not_staged(&bench.store.stage(key, row()).await));
+    assert!(is_not_staged(&bench.store.discard(key).await));
     let counts = bench.store.order(id).await.expect("the order").counts;
     assert_eq!((counts.accepted, counts.open), (1, 1));
     bench.balanced(id).await;
@@ -126,7 +126,7 @@ pub async fn a_dropped_plan_leaves_nothing(place: &dyn Place) {
         .store
         .accept(key, Acceptance::new("x", 25_000, 1))
         .await;
-    assert!(is_not_staged(late));
+    assert!(is_not_staged(&late));
     let next = bench.store.begin(Bench::draft()).await.expect("a plan");
     assert!(next > key);
 }

@@ -281,6 +281,6 @@ impl<'p> Bench<'p> {
 }
 
 /// Whether an error says that the plan is none any more.
-fn is_not_staged<T: Debug>(result: Result<T, StoreError>) -> bool {
+fn is_not_staged<T: Debug>(result: &Result<T, StoreError>) -> bool {
     matches!(result, Err(StoreError::NotStaged))
 }

@@ -49,13 +49,13 @@ pub async fn there_are_no_other_edges(place: &dyn Place) {
                 to == from || from.may_become(to),
                 "{from:?} -> {to:?} by way {attempt}"
             );
-            let moves = match (attempt, from) {
+            let moves = matches!(
+                (attempt, from),
                 (0, JobState::Pending)
-                | (1, JobState::Waiting)
-                | (2, JobState::Parked)
-                | (3, JobState::Pending | JobState::Waiting | JobState::Parked) => true,
-                _ => false,
-            };
+                    | (1, JobState::Waiting)
+                    | (2, JobState::Parked)
+                    | (3, JobState::Pending | JobState::Waiting | JobState::Parked)
+            );
             assert_eq!(to != from, moves, "{from:?} -> {to:?} by way {attempt}");
             bench.balanced(id).await;
         }

@@ -36,8 +36,12 @@ impl StateFolder {
     /// # Errors
     /// [`StoreError::Foreign`] when the folder was made for the other purpose, [`StoreError::Unsafe`] when a setting
     /// that durability or secrecy rests on is not as it must be, and what the disk says.
+    #[expect(
+        clippy::needless_pass_by_value,
+        reason = "a purpose is said once, by a literal"
+    )]
     pub fn open(path: &Path, purpose: Purpose) -> Result<Self, StoreError> {
-        Self::open_with_clock(path, purpose, Arc::new(SystemClock))
+        Self::open_with_clock(path, &purpose, Arc::new(SystemClock))
     }
 
     /// Whether there is a state in this folder.
@@ -51,7 +55,7 @@ impl StateFolder {
     /// As [`open`](Self::open).
     pub fn open_with_clock(
         path: &Path,
-        purpose: Purpose,
+        purpose: &Purpose,
         clock: Arc<dyn Clock>,
     ) -> Result<Self, StoreError> {
         make_private(path).map_err(|error| failed("make", path, &error))?;
@@ -60,7 +64,7 @@ impl StateFolder {
         let public_key = signer.named();
         let store = SqliteStore::open(
             &path.join(DATABASE),
-            &purpose,
+            purpose,
             Arc::new(signer),
             Arc::clone(&clock),
         )?;

@@ -55,7 +55,7 @@ impl Txn<'_> {
         // Tokens grow with the audit, which has an entry between any two claims of one job.
         let token = (token + 1).max((self.head.seq + 1).cast_signed());
         let in_flight = account.filter(|_| claim.calls);
-        let taken = conn
+        let updated = conn
             .prepare_cached(
                 "UPDATE open SET state = 1, token = ?2, calls = ?3, account = ?4,
                    started_at = CASE WHEN ?3 THEN ?5 ELSE started_at END,
@@ -71,7 +71,7 @@ impl Txn<'_> {
                 claim.resolved.as_ref().map(|resolved| &resolved.id),
                 claim.resolved.as_ref().map(|resolved| &resolved.name),
             ));
-        match taken {
+        match updated {
             Ok(1) => {}
             Ok(_) => return Ok(Claimed::Lost),
             Err(error) if error.sqlite_error_code() == Some(ErrorCode::ConstraintViolation) => {

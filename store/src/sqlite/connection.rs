@@ -154,6 +154,7 @@ pub(super) fn is_busy(error: &rusqlite::Error) -> bool {
 }
 
 /// What a failure of SQLite means for the caller.
+#[expect(clippy::needless_pass_by_value, reason = "it is handed to map_err")]
 pub(super) fn from_sql(error: rusqlite::Error) -> StoreError {
     match error.sqlite_error_code() {
         Some(ErrorCode::DiskFull) => StoreError::Full,

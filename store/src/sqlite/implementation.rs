@@ -40,6 +40,10 @@ impl SqliteStore {
     }
 }
 
+#[expect(
+    clippy::redundant_closure_for_method_calls,
+    reason = "a path to the method is for one lifetime only"
+)]
 #[async_trait]
 impl Store for SqliteStore {
     async fn begin(&self, draft: OrderDraft) -> Result<OrderKey, StoreError> {
@@ -51,7 +55,7 @@ impl Store for SqliteStore {
             .into_iter()
             .map(Staged::new)
             .collect::<Result<Vec<_>, _>>()?;
-        self.write(jobs.len(), move |txn| txn.stage(order, jobs))
+        self.write(jobs.len(), move |txn| txn.stage(order, &jobs))
             .await
     }
 

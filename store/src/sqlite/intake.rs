@@ -35,7 +35,7 @@ impl Staged {
         Ok(Self {
             scope: match &job.scope {
                 Scope::Everything => None,
-                scope => Some(text(serde_json::to_string(scope))?),
+                items @ Scope::Items(_) => Some(text(serde_json::to_string(items))?),
             },
             refused: match &job.refused {
                 None => None,
@@ -75,7 +75,7 @@ impl Txn<'_> {
         Ok(OrderKey(key))
     }
 
-    pub(super) fn stage(&mut self, order: OrderKey, jobs: Vec<Staged>) -> Outcome<()> {
+    pub(super) fn stage(&mut self, order: OrderKey, jobs: &[Staged]) -> Outcome<()> {
         let staged = self.staged(order)?;
         let bindings = self.providers_of(order)?;
         if jobs

@@ -157,6 +157,10 @@ impl Writer {
         }
     }
 
+    #[expect(
+        clippy::redundant_closure_for_method_calls,
+        reason = "a path to the method is for one lifetime only"
+    )]
     fn sign_if_unsigned(&mut self) {
         if self.memory.unsigned_since.is_some() {
             let signed = self.transact(|txn| txn.sign_checkpoint());
