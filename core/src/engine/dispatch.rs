@@ -380,6 +380,9 @@ impl Call {
         } = classify::judge(answer, &work.job.detail, work.key().as_u64());
         if matches!(verdict, Verdict::Answered) {
             self.desk.answered(ruling.is_success());
+            if work.is_retry() {
+                self.desk.member.lane.retry_went_well();
+            }
         }
         permit.done(&verdict);
         let fate = settle::decide(&self.desk, &work, ruling, detail, self.started);

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use tokio::sync::{Notify, mpsc};
 use tokio::task::JoinSet;
-use tokio::time::{sleep, timeout};
+use tokio::time::{Instant, sleep, timeout};
 use tokio_util::sync::CancellationToken;
 
 use super::desk::Desk;
@@ -25,6 +25,9 @@ use crate::store::{Act, Store, StoreError, check_bindings};
 
 /// How often the store is asked whether another process has written.
 const POLL: Duration = Duration::from_millis(200);
+
+/// How often the counts are read when nothing was settled here.
+const LOOK: Duration = Duration::from_secs(1);
 
 /// How long calls in flight may take once the run is told to stop.
 const DRAIN: Duration = Duration::from_secs(10);
@@ -272,20 +275,29 @@ impl Watch<'_> {
             if let Some(ended) = self.over().await? {
                 return Ok(ended);
             }
-            tokio::select! {
-                () = self.run.look.notified() => {
-                    if !self.is_quiet() {
-                        // Nothing can be over yet; look again with the next tick.
-                        sleep(POLL / 4).await;
+            let looked = Instant::now();
+            let mut stale = false;
+            while !stale && looked.elapsed() < LOOK {
+                tokio::select! {
+                    () = self.run.look.notified() => {
+                        if !self.is_quiet() {
+                            // Nothing can be over yet; the counts are fresh enough.
+                            sleep(POLL / 4).await;
+                        }
+                        stale = true;
                     }
+                    () = self.run.reload.notified() => {
+                        self.reload().await?;
+                        stale = true;
+                    }
+                    () = sleep(POLL) => {}
                 }
-                () = self.run.reload.notified() => self.reload().await?,
-                () = sleep(POLL) => {}
-            }
-            let mark = self.run.store.change_mark().await?;
-            if mark != self.mark {
-                self.mark = mark;
-                self.reload().await?;
+                let mark = self.run.store.change_mark().await?;
+                if mark != self.mark {
+                    self.mark = mark;
+                    self.reload().await?;
+                    stale = true;
+                }
             }
         }
     }

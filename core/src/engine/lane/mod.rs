@@ -164,7 +164,13 @@ impl Lane {
 
     /// Draws on the retry budget: at most a tenth of a lane's calls are repeats.
     pub fn may_retry(&self) -> bool {
-        self.desk().retries.draw()
+        let now = self.now();
+        self.desk().retries.draw(now)
+    }
+
+    /// A repeat that [`Lane::may_retry`] allowed went well: the provider is back.
+    pub fn retry_went_well(&self) {
+        self.desk().retries.went_well();
     }
 
     /// Stops the lane until [`Lane::clear_fault`]; everybody who waits is told.
