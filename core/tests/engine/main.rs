@@ -1,0 +1,9 @@
+//! The engine over a scripted provider and a model store, in virtual time. The provider's ledger is the judge.
+
+mod ending;
+mod evidence;
+mod faults;
+mod outcomes;
+mod scale;
+mod sharing;
+mod world;
