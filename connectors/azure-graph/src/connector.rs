@@ -69,7 +69,9 @@ impl Connector for AzureGraph {
         let graph = Graph::new(addresses.graph, http, source);
         let directory = Arc::new(EntraDirectory::new(graph.clone()));
         let evidence = EntraEvidence::new(directory.reads());
-        let descriptor = descriptor(cx.name.clone(), self.kind(), &config.tenant);
+        let mut descriptor = descriptor(cx.name.clone(), self.kind(), &config.tenant);
+        // Graph counts its limits by application and tenant.
+        descriptor.application = Some(config.client_id.trim().to_lowercase());
         let revocation = EntraRevocation::new(descriptor, graph, Arc::clone(&directory));
         Ok(Roles::new()
             .with_revocation(Arc::new(revocation))

@@ -14,7 +14,7 @@ const ASSERTION_LIFETIME: SignedDuration = SignedDuration::from_secs(600);
 
 /// A service account that can sign assertions. Its `Debug` shows neither key nor address.
 pub(crate) struct ServiceAccount {
-    email: String,
+    pub(crate) email: String,
     /// The numeric id that the Workspace administrator authorises for domain-wide delegation.
     client_id: Option<String>,
     key_id: Option<String>,

@@ -56,6 +56,11 @@ impl Workspace {
         let http = HttpClient::new(cx.http)?;
         let vendor_tenant = checked.vendor_tenant();
         let account = Arc::new(checked.account);
+        // Google counts its quota by project, and a service account's address ends in its own.
+        let project = account
+            .email
+            .rsplit_once('@')
+            .map(|(_, project)| project.to_owned());
         let authorized = |scopes| {
             let source = Delegation {
                 account: Arc::clone(&account),
@@ -74,6 +79,7 @@ impl Workspace {
             groups: authorized(ScopeSet::Groups),
         };
         let mut descriptor = Descriptor::new(cx.name.clone(), kind, vendor_tenant);
+        descriptor.application = project;
         descriptor.budgets = vec![QUOTA];
         descriptor.first_cost = FirstCosts::new(ONE_CALL, ONE_CALL, ONE_CALL);
         descriptor.max_in_flight = MAX_IN_FLIGHT;

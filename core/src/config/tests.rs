@@ -308,3 +308,25 @@ fn the_schema_knows_the_connectors_settings() {
         "{schema:#}"
     );
 }
+
+proptest::proptest! {
+    #[test]
+    fn no_text_makes_it_panic_and_no_value_is_told(
+        keys in proptest::collection::vec(
+            "(state_dir|protected|providers\\.a|providers\\.a\\.(kind|settings|lane|domains|lane\\.quota)|guards|guards\\.canary|http\\.proxy|store|[a-z]{1,4})",
+            0..6,
+        ),
+        values in proptest::collection::vec(
+            "(7|-1|true|1\\.5|\\[\\]|\\{\\}|\"hidden-value\"|\\[\"hidden-value\", 3\\]|\\{ kind = \"hidden-value\" \\}|\\{ env = 3 \\}|1979-05-27)",
+            6,
+        ),
+        garbage in "\\PC{0,20}",
+    ) {
+        let lines: Vec<String> = keys.iter().zip(&values).map(|(k, v)| format!("{k} = {v}")).collect();
+        for text in [lines.join("\n"), garbage] {
+            if let Err(error) = load(&ConfigSources::from_toml("any.toml", text)) {
+                proptest::prop_assert!(!error.to_string().contains("hidden-value"), "{}", error);
+            }
+        }
+    }
+}

@@ -40,7 +40,7 @@ pub(super) async fn expand(
             member.name
         );
         for Skipped { why, count } in &skipped {
-            let _ = write!(message, "; {count} members left out: {why}");
+            let _ = write!(message, "; {count} left out: {why}");
         }
         return Err(PlanError::input(message));
     }

@@ -67,41 +67,64 @@ const BATCHES_AHEAD: usize = 4;
 /// More rows than any order has; a job's place is 32 bits.
 const MAX_ROWS: u64 = 50_000_000;
 
-/// The rows of a file or a stream, parsed on a blocking thread.
+/// The rows of a file or a stream, parsed on a thread of their own.
 pub(super) struct Rows {
-    receiver: mpsc::Receiver<Result<Vec<Parsed>, PlanError>>,
+    name: String,
+    receiver: mpsc::Receiver<Message>,
+}
+
+enum Message {
+    Rows(Vec<Parsed>),
+    Failed(PlanError),
+    /// All of it was read: a channel that closes without it has lost something.
+    Done,
 }
 
 impl Rows {
-    /// Starts to read. The thread ends when everything is read or nobody wants more.
+    /// Starts to read. The thread ends when everything is read or nobody wants more. It belongs to no runtime: one
+    /// that waits for somebody to type must not keep a program from ending.
     pub(super) fn of(
         name: String,
         open: impl FnOnce() -> std::io::Result<Box<dyn Read + Send>> + Send + 'static,
         names: Arc<Names>,
     ) -> Self {
         let (sender, receiver) = mpsc::channel(BATCHES_AHEAD);
-        tokio::task::spawn_blocking(move || {
+        let rows = Self {
+            name: name.clone(),
+            receiver,
+        };
+        let work = move || {
             let mut sink = Sink {
                 sender,
                 batch: Vec::with_capacity(BATCH),
                 rows: 0,
             };
             let opened = open().map_err(|error| unreadable(&name, &error));
-            match opened.and_then(|reader| read(&name, reader, &names, &mut sink)) {
-                Ok(()) => sink.flush(),
-                Err(Stopped::NobodyWantsMore) => {}
-                Err(Stopped::Because(error)) => {
-                    sink.flush();
-                    let _ = sink.sender.blocking_send(Err(error));
-                }
-            }
-        });
-        Self { receiver }
+            let last = match opened.and_then(|reader| read(&name, reader, &names, &mut sink)) {
+                Ok(()) => Message::Done,
+                Err(Stopped::Because(error)) => Message::Failed(error),
+                Err(Stopped::NobodyWantsMore) => return,
+            };
+            sink.flush();
+            let _ = sink.sender.blocking_send(last);
+        };
+        // Where no thread can be had, the channel closes early and says so.
+        let thread = std::thread::Builder::new().name("rescind-input".to_owned());
+        let _ = thread.spawn(work);
+        rows
     }
 
     /// The next rows; `None` when all were given.
     pub(super) async fn next(&mut self) -> Option<Result<Vec<Parsed>, PlanError>> {
-        self.receiver.recv().await
+        match self.receiver.recv().await {
+            Some(Message::Rows(rows)) => Some(Ok(rows)),
+            Some(Message::Failed(error)) => Some(Err(error)),
+            Some(Message::Done) => None,
+            None => {
+                let message = format!("{} could not be read to its end", self.name);
+                Some(Err(PlanError::input(message)))
+            }
+        }
     }
 }
 
@@ -124,7 +147,7 @@ impl From<PlanError> for Stopped {
 }
 
 struct Sink {
-    sender: mpsc::Sender<Result<Vec<Parsed>, PlanError>>,
+    sender: mpsc::Sender<Message>,
     batch: Vec<Parsed>,
     rows: u64,
 }
@@ -142,14 +165,14 @@ impl Sink {
         }
         let batch = std::mem::replace(&mut self.batch, Vec::with_capacity(BATCH));
         self.sender
-            .blocking_send(Ok(batch))
+            .blocking_send(Message::Rows(batch))
             .map_err(|_| Stopped::NobodyWantsMore)
     }
 
     fn flush(&mut self) {
         let batch = std::mem::take(&mut self.batch);
         if !batch.is_empty() {
-            let _ = self.sender.blocking_send(Ok(batch));
+            let _ = self.sender.blocking_send(Message::Rows(batch));
         }
     }
 }

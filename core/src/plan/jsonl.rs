@@ -1,5 +1,8 @@
 //! One JSON object a line, with the keys that columns have, or a subject identifier after RFC 9493.
 
+use std::fmt;
+
+use serde::de::{Deserialize, Deserializer, MapAccess, Visitor};
 use serde_json::{Map, Value};
 
 use super::columns::{Column, Names, quoted};
@@ -10,13 +13,18 @@ use super::row::{Row, RowBuilder};
 /// # Errors
 /// Why it cannot be read, without its values.
 pub(super) fn row(line: &str, names: &Names) -> Result<Row, String> {
-    let object: Map<String, Value> = serde_json::from_str(line).map_err(|error| {
+    let Object(object) = serde_json::from_str(line).map_err(|error| {
         // The parser's own words may repeat what it read.
         format!("not a JSON object (at column {})", error.column())
     })?;
+    for (n, (key, _)) in object.iter().enumerate() {
+        if object[..n].iter().any(|(before, _)| before == key) {
+            return Err(format!("the key {} comes twice", quoted(key)));
+        }
+    }
     let mut row = RowBuilder::default();
-    if object.contains_key("format") {
-        let text = subject_identifier(&object)?;
+    if object.iter().any(|(key, _)| key == "format") {
+        let text = subject_identifier(&object.into_iter().collect())?;
         row.cell(Column::Subject, &text, names)?;
         return row.finish();
     }
@@ -47,6 +55,33 @@ pub(super) fn row(line: &str, names: &Names) -> Result<Row, String> {
         }
     }
     row.finish()
+}
+
+/// The keys of a line as they were written: a map would drop the first of two.
+struct Object(Vec<(String, Value)>);
+
+impl<'de> Deserialize<'de> for Object {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct Keys;
+
+        impl<'de> Visitor<'de> for Keys {
+            type Value = Object;
+
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("an object")
+            }
+
+            fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Object, A::Error> {
+                let mut keys = Vec::new();
+                while let Some(entry) = map.next_entry()? {
+                    keys.push(entry);
+                }
+                Ok(Object(keys))
+            }
+        }
+
+        deserializer.deserialize_map(Keys)
+    }
 }
 
 /// The text of a subject identifier (RFC 9493, section 3.2).
@@ -137,6 +172,10 @@ mod tests {
                 "two keys name the person",
             ),
             (r#"{"email":7}"#, "holds no text"),
+            (
+                r#"{"email":"hidden@x","email":"hidden@y"}"#,
+                "the key \"email\" comes twice",
+            ),
             (r#"{"note":"hidden"}"#, "names nobody"),
             (r#"["hidden"]"#, "not a JSON object"),
             (r#"{"email":"hidden@x"} trailing"#, "not a JSON object"),

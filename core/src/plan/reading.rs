@@ -245,13 +245,13 @@ impl Reading<'_> {
         }
         if people.notes > 0 {
             warnings.push(format!(
-                "{} rows carry a note of their own; the order's note stands for all of them",
+                "rows with a note of their own: {}; the order's note stands for all of them",
                 people.notes
             ));
         }
         if people.erased > 0 {
             warnings.push(format!(
-                "{} refused jobs are not tried again: their subjects were erased",
+                "refused jobs whose subject was erased, which are not tried again: {}",
                 people.erased
             ));
         }

@@ -246,7 +246,7 @@ async fn bad_rows_stop_the_plan_with_their_lines_or_are_listed() {
     skipping.skip_bad_rows = true;
     let plan = world.planned(skipping).await;
     assert_eq!((plan.summary.people, plan.summary.bad_rows.count), (1, 7));
-    assert!(plan.summary.warnings[0].contains("1 rows carry a note"));
+    assert!(plan.summary.warnings[0].contains("rows with a note of their own: 1"));
 }
 
 #[tokio::test]
@@ -402,10 +402,7 @@ async fn a_group_is_expanded_to_its_last_page_or_not_at_all() {
     );
     assert_eq!(jobs[2].state, JobState::Refused);
     for (bad, why) in [
-        (
-            "nobody",
-            "has nobody to act on; 1 members left out: a device",
-        ),
+        ("nobody", "has nobody to act on; 1 left out: a device"),
         ("circle", "cannot be expanded"),
         ("leavres", "no group is called so"),
     ] {
