@@ -15,7 +15,7 @@ use super::desk::{Desk, Errand, Fate};
 use super::feed::steps_done;
 use super::lane::{Permit, Role, Verdict};
 use super::queue::Work;
-use super::settle::{self, Done};
+use super::settle::{self, Done, reads_evidence};
 use crate::error::{Error, ErrorKind, Retry};
 use crate::id::{JobKey, Token};
 use crate::job::subject_of;
@@ -127,7 +127,7 @@ async fn shared(desk: &Desk, work: &Work, with: JobKey) -> Result<Option<Fate>, 
     let now = desk.now();
     let evidence = match other.evidence {
         EvidenceState::Verified => EvidenceState::Verified,
-        _ if work.order.verify && desk.member.roles.evidence.is_some() => EvidenceState::Pending,
+        _ if reads_evidence(desk, work) => EvidenceState::Pending,
         _ => EvidenceState::None,
     };
     let detail = Detail {

@@ -16,6 +16,7 @@ use crate::error::ErrorKind;
 use crate::id::Token;
 use crate::job::WaitReason;
 use crate::layer::Protection;
+use crate::provider::ScopeKind;
 use crate::report::{Detail, EvidenceState, OutcomeName};
 use crate::store::{Act, Next, Settlement, StoreError};
 
@@ -48,6 +49,14 @@ impl Done {
     }
 }
 
+/// Whether the provider's own record can show what this job ended. It shows an account as a whole: of single items it
+/// says nothing.
+pub(super) fn reads_evidence(desk: &Desk, work: &Work) -> bool {
+    work.order.verify
+        && desk.member.roles.evidence.is_some()
+        && work.job.scope.kind() == ScopeKind::Everything
+}
+
 /// What an answer makes of a job, given its history and the health of its lane.
 pub(super) fn decide(
     desk: &Desk,
@@ -71,7 +80,7 @@ pub(super) fn decide(
             if work.account.as_ref().and_then(|account| account.enabled) == Some(true) {
                 add_still_enabled(&mut detail.residual);
             }
-            let reads = work.order.verify && desk.member.roles.evidence.is_some();
+            let reads = reads_evidence(desk, work);
             Fate {
                 next: Next::Confirmed {
                     effective_by: later(now, desk.member.descriptor.effective_within),
