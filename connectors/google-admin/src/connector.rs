@@ -42,7 +42,7 @@ impl Connector for GoogleAdmin {
         ConnectorInfo::new(
             self.kind(),
             "Google Workspace",
-            "Ends app passwords, backup codes, third-party grants, and all web and device sessions.",
+            "Ends app passwords, backup codes, third-party grants, and all web and device sessions",
             include_str!("../docs.md"),
             schemars::schema_for!(GoogleAdminConfig).to_value(),
             PERMISSIONS.to_vec(),

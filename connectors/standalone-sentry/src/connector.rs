@@ -29,7 +29,7 @@ impl Connector for StandaloneSentry {
         ConnectorInfo::new(
             self.kind(),
             "Standalone Sentry",
-            "Ends nothing: an Access deployment with Standalone Sentry has no way to revoke sessions, and this says so.",
+            "Ends nothing: an Access deployment with Standalone Sentry has no way to revoke sessions, and this says so",
             include_str!("../docs.md"),
             schemars::schema_for!(StandaloneSentryConfig).to_value(),
             Vec::new(),
