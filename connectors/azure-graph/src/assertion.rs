@@ -198,7 +198,6 @@ impl Federated {
 impl AssertionSource for Federated {
     async fn assertion(&self) -> Result<SecretString, Error> {
         let fault = |message: String| {
-            // The orchestrator may be about to write it.
             Error::new(
                 ErrorKind::Unauthenticated,
                 Retry::Never,

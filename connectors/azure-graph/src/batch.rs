@@ -15,7 +15,7 @@ use rescind_core::id::CorrelationId;
 use rescind_http::{Effect, Request, StatusCode};
 use tokio::sync::{Notify, oneshot};
 
-use crate::answer::GraphAnswer;
+use crate::answer::{GraphAnswer, Verdict};
 use crate::batch_wire::{self, BatchRequest, ItemReply, ItemRequest, MOST};
 use crate::graph::Graph;
 
@@ -317,7 +317,6 @@ impl Inner {
 
 /// What fails for the batch as a whole fails for each of its items; an outer 200 says nothing about them yet.
 fn whole(answer: GraphAnswer) -> Result<GraphAnswer, Error> {
-    use crate::answer::Verdict;
     let operation = answer.operation;
     match answer.verdict("that its requests need")? {
         Verdict::Answered(answer) if answer.status == StatusCode::OK => Ok(answer),
