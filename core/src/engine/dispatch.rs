@@ -8,7 +8,7 @@ use std::time::Duration;
 use jiff::Timestamp;
 use tokio::sync::mpsc::UnboundedSender;
 use tokio::task::JoinSet;
-use tokio::time::{Instant, sleep, timeout};
+use tokio::time::{sleep, timeout};
 
 use super::classify::{self, Judged};
 use super::desk::{Desk, Errand, Fate};
@@ -106,7 +106,7 @@ async fn errands(desk: &Arc<Desk>, outcomes: &UnboundedSender<Done>) -> Result<b
         match claimed {
             Claimed::Running { token, .. } => {
                 desk.state().running.insert(work.key());
-                let _ = outcomes.send(Done::new(work, token, fate));
+                let _ = outcomes.send(Done::of_errand(work, token, fate));
             }
             Claimed::InFlight { by } => hold(desk, work, by),
             Claimed::Shared { .. } | Claimed::Lost => desk.forget(&work),
@@ -331,7 +331,6 @@ async fn claim(
                     desk: Arc::clone(desk),
                     outcomes: outcomes.clone(),
                     open: Some((work, token, permit)),
-                    started: Instant::now(),
                 };
                 calls.spawn(call.make());
             }
@@ -357,7 +356,6 @@ struct Call {
     desk: Arc<Desk>,
     outcomes: UnboundedSender<Done>,
     open: Option<(Work, Token, Permit)>,
-    started: Instant,
 }
 
 impl Call {
@@ -385,9 +383,8 @@ impl Call {
             }
         }
         permit.done(&verdict);
-        let fate = settle::decide(&self.desk, &work, ruling, detail, self.started);
-        work.order.end_call();
-        let _ = self.outcomes.send(Done::new(work, token, fate));
+        let fate = settle::decide(&self.desk, &work, ruling, detail);
+        let _ = self.outcomes.send(Done::of_call(work, token, fate));
     }
 }
 

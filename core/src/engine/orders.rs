@@ -87,19 +87,21 @@ impl OpenOrder {
         may
     }
 
-    /// Gives the place of a call back, whether it was made or not.
+    /// Gives the place of a call back that was not made.
     pub(super) fn end_call(&self) {
         if let Some(mut canary) = self.canary() {
             canary.running -= 1;
         }
     }
 
-    /// Counts what became of a job. Answers whether the canary died of it: the order is to be paused, and is on hold
-    /// from now on.
-    pub(super) fn count(&self, fate: Fate) -> bool {
+    /// Counts what became of a job, and gives the place of its call back if it had one: not before, or the canary would
+    /// let more calls out than it looks at. Answers whether the canary died of it: the order is to be paused, and is on
+    /// hold from now on.
+    pub(super) fn count(&self, fate: Fate, called: bool) -> bool {
         let Some(mut canary) = self.canary() else {
             return false;
         };
+        canary.running -= u64::from(called);
         let in_stage = canary.finished < CANARY_JOBS;
         match fate {
             Fate::Open => return false,

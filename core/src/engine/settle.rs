@@ -5,7 +5,6 @@ use std::time::Duration;
 
 use jiff::Timestamp;
 use tokio::sync::mpsc::UnboundedReceiver;
-use tokio::time::Instant;
 
 use super::classify::{Ruling, add_still_enabled};
 use super::desk::{Desk, Fate};
@@ -41,11 +40,29 @@ pub(super) struct Done {
     pub(super) work: Work,
     pub(super) token: Token,
     pub(super) fate: Fate,
+    /// Whether it had a place in its order's canary stage.
+    called: bool,
 }
 
 impl Done {
-    pub(super) fn new(work: Work, token: Token, fate: Fate) -> Self {
-        Self { work, token, fate }
+    /// A call came to its end.
+    pub(super) fn of_call(work: Work, token: Token, fate: Fate) -> Self {
+        Self {
+            work,
+            token,
+            fate,
+            called: true,
+        }
+    }
+
+    /// There was nothing to call.
+    pub(super) fn of_errand(work: Work, token: Token, fate: Fate) -> Self {
+        Self {
+            work,
+            token,
+            fate,
+            called: false,
+        }
     }
 }
 
@@ -58,13 +75,7 @@ pub(super) fn reads_evidence(desk: &Desk, work: &Work) -> bool {
 }
 
 /// What an answer makes of a job, given its history and the health of its lane.
-pub(super) fn decide(
-    desk: &Desk,
-    work: &Work,
-    ruling: Ruling,
-    mut detail: Detail,
-    started: Instant,
-) -> Fate {
+pub(super) fn decide(desk: &Desk, work: &Work, ruling: Ruling, mut detail: Detail) -> Fate {
     let now = desk.now();
     let waiting = |after: Duration, why| Next::Waiting {
         until: later(now, after),
@@ -148,10 +159,7 @@ pub(super) fn decide(
             let progress = matches!(ruling, Ruling::Unfinished(_));
             failed(desk, work, detail, after, WaitReason::Transient, progress)
         }
-        Ruling::Unknown => {
-            let _ = started;
-            failed(desk, work, detail, None, WaitReason::Unknown, false)
-        }
+        Ruling::Unknown => failed(desk, work, detail, None, WaitReason::Unknown, false),
     }
 }
 
@@ -198,8 +206,14 @@ pub(super) async fn settle(
     while outcomes.recv_many(&mut batch, MOST_SETTLEMENTS).await > 0 {
         let mut works = Vec::with_capacity(batch.len());
         let mut settlements = Vec::with_capacity(batch.len());
-        for Done { work, token, fate } in batch.drain(..) {
-            let written = Written::of(&fate.next);
+        for done in batch.drain(..) {
+            let Done {
+                work,
+                token,
+                fate,
+                called,
+            } = done;
+            let written = Written::of(&fate.next, called);
             let mut settlement = Settlement::new(work.key(), token, fate.next, fate.detail);
             works.push((work, written));
             settlement.used_attempt = fate.used_attempt;
@@ -232,7 +246,7 @@ pub(super) async fn settle(
                 for waiting in state.held.remove(&work.key()).into_iter().flatten() {
                     state.ready.push_front(waiting);
                 }
-                if work.order.count(written.fate) {
+                if work.order.count(written.fate, written.called) {
                     dead.push(Arc::clone(&work.order));
                 }
             }
@@ -264,10 +278,11 @@ struct Written {
     wake_at: Option<Timestamp>,
     evidence_at: Option<Timestamp>,
     fate: orders::Fate,
+    called: bool,
 }
 
 impl Written {
-    fn of(next: &Next) -> Self {
+    fn of(next: &Next, called: bool) -> Self {
         let (mut wake_at, mut evidence_at) = (None, None);
         let fate = match next {
             Next::Waiting { until, .. } => {
@@ -286,6 +301,7 @@ impl Written {
             wake_at,
             evidence_at,
             fate,
+            called,
         }
     }
 }
