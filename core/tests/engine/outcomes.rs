@@ -179,15 +179,11 @@ async fn a_throttle_is_waited_for_and_uses_no_attempt() {
 #[tokio::test(start_paused = true)]
 async fn an_outage_parks_nobody() {
     let world = World::plain();
-    let end = world
-        .clock
-        .now()
-        .checked_add(secs(3600))
-        .expect("in range");
+    let end = world.clock.now().checked_add(secs(3600)).expect("in range");
     let clock = world.clock.clone();
-    world.idp().decide(move |_| {
-        (clock.now() < end).then(|| Answer::error(ErrorKind::Unavailable, SAFE))
-    });
+    world
+        .idp()
+        .decide(move |_| (clock.now() < end).then(|| Answer::error(ErrorKind::Unavailable, SAFE)));
     let people = people(20);
     let order = world
         .order(&people.iter().map(String::as_str).collect::<Vec<_>>())
@@ -282,10 +278,9 @@ async fn one_subject_without_the_right_is_parked() {
 #[tokio::test(start_paused = true)]
 async fn a_permanent_failure_is_parked_at_once() {
     let world = World::plain();
-    world.idp().script(
-        "ada",
-        [Answer::error(ErrorKind::Unexpected, Retry::Never)],
-    );
+    world
+        .idp()
+        .script("ada", [Answer::error(ErrorKind::Unexpected, Retry::Never)]);
     let order = world.order(&["ada@example.com"]).await;
     world.run(Goal::Order(order)).await;
     assert_eq!(world.job().state, JobState::Parked);
@@ -315,7 +310,10 @@ async fn a_partial_success_goes_on_with_what_is_left() {
     assert_eq!(job.state, JobState::Confirmed);
     let steps: Vec<_> = job.detail.steps.iter().map(|s| s.name.as_str()).collect();
     assert!(steps.contains(&"grants"), "{steps:?}");
-    assert_eq!(world.idp().done_steps(), [vec![], vec!["grants".to_owned()]]);
+    assert_eq!(
+        world.idp().done_steps(),
+        [vec![], vec!["grants".to_owned()]]
+    );
 }
 
 #[tokio::test(start_paused = true)]
@@ -352,7 +350,9 @@ async fn an_enabled_account_is_said_to_be_enabled_once() {
     world.run(Goal::Order(order)).await;
     let said = |job: &rescind_core::job::Job| {
         let residual = job.detail.residual.iter();
-        residual.filter(|r| r.what.contains("still enabled")).count()
+        residual
+            .filter(|r| r.what.contains("still enabled"))
+            .count()
     };
     assert_eq!(said(&world.job()), 1);
 }

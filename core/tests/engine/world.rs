@@ -103,6 +103,16 @@ impl World {
         self.accept(jobs, |_| {}).await
     }
 
+    /// An accepted order for people that the plan has resolved.
+    pub(crate) async fn accept_resolved(&self, subjects: &[&str]) -> OrderId {
+        let wish = |subject: &&str| {
+            let id = subject.split('@').next().unwrap_or(subject).to_owned();
+            Wish::new(subject).resolved(&id)
+        };
+        self.accept(subjects.iter().map(wish).collect(), |_| {})
+            .await
+    }
+
     pub(crate) async fn accept(
         &self,
         wishes: Vec<Wish>,

@@ -388,7 +388,10 @@ impl State {
                     row.job.evidence = evidence;
                     row.evidence_due = evidence_due;
                     if let Some(due) = evidence_due {
-                        self.evidence.entry(provider).or_default().insert((due, key));
+                        self.evidence
+                            .entry(provider)
+                            .or_default()
+                            .insert((due, key));
                     }
                     if evidence == EvidenceState::Pending
                         && let Some(order) = self.orders.get_mut(&key.order())
@@ -533,7 +536,9 @@ impl Store for ModelStore {
     async fn recover(&self) -> Result<u64, StoreError> {
         let now = self.clock.now();
         let mut state = self.write().await?;
-        let day_ago = now.checked_sub(SignedDuration::from_hours(24)).unwrap_or(now);
+        let day_ago = now
+            .checked_sub(SignedDuration::from_hours(24))
+            .unwrap_or(now);
         state
             .orders
             .retain(|_, row| row.live || row.begun_at > day_ago);
@@ -646,10 +651,7 @@ impl Store for ModelStore {
     async fn claim(&self, claims: Vec<Claim>) -> Result<Vec<Claimed>, StoreError> {
         let now = self.clock.now();
         let mut state = self.write().await?;
-        let answers: Vec<Claimed> = claims
-            .iter()
-            .map(|claim| state.claim(now, claim))
-            .collect();
+        let answers: Vec<Claimed> = claims.iter().map(|claim| state.claim(now, claim)).collect();
         let started: Vec<u64> = claims
             .iter()
             .zip(&answers)
@@ -707,7 +709,11 @@ impl Store for ModelStore {
                 .provider_time
                 .or(row.job.started_at)
                 .unwrap_or(confirmed_at);
-            let account = row.job.resolved.as_ref().map(|resolved| resolved.id.clone());
+            let account = row
+                .job
+                .resolved
+                .as_ref()
+                .map(|resolved| resolved.id.clone());
             let mut due =
                 EvidenceDue::new(key, account.unwrap_or_default(), revoked_at, confirmed_at);
             due.reads = row.reads;
@@ -907,7 +913,12 @@ impl Store for ModelStore {
     async fn counts(&self, order: OrderKey) -> Result<Vec<(ProviderName, Counts)>, StoreError> {
         let state = self.state();
         let mut counts: BTreeMap<ProviderName, Counts> = BTreeMap::new();
-        for row in state.orders.get(&order).into_iter().flat_map(|row| &row.jobs) {
+        for row in state
+            .orders
+            .get(&order)
+            .into_iter()
+            .flat_map(|row| &row.jobs)
+        {
             let counts = counts.entry(row.job.provider.clone()).or_default();
             counts.accepted += 1;
             *cell(counts, row.job.state) += 1;

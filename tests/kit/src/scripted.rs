@@ -408,9 +408,7 @@ impl Scripted {
 
     /// How often an account's sessions were really ended.
     pub fn times_ended(&self, id: &str) -> usize {
-        self.count(|entry| {
-            entry.call == Call::Revoke && entry.account == id && entry.carried_out
-        })
+        self.count(|entry| entry.call == Call::Revoke && entry.account == id && entry.carried_out)
     }
 
     /// The most people that were in revoke calls at once.
