@@ -104,6 +104,27 @@ pub async fn an_attempt_without_a_call_counts_for_nobody(place: &dyn Place) {
     let again = bench.claim_one(other).await;
     assert!(matches!(again, Claimed::Running { .. }), "{again:?}");
     bench.balanced(id).await;
+
+    // The first calls in vain; what then confirms it without a call speaks for itself alone.
+    let (id, order) = bench.order(&["bob@example.com", "BOB@example.com"]).await;
+    let first = Bench::claim(JobKey::new(order, 0), "bob@example.com");
+    let Claimed::Running { token, .. } = bench.claim_one(first.clone()).await else {
+        panic!("it runs");
+    };
+    let vain = Settlement::new(first.job, token, Next::Parked, Bench::story());
+    assert!(bench.settle(vain).await);
+    let act = Bench::act("jobs_unparked");
+    bench.store.unpark(None, act).await.expect("freeing");
+    let silent = bench.claim_one(first.clone().without_call()).await;
+    let Claimed::Running { token, .. } = silent else {
+        panic!("it runs");
+    };
+    let success = Settlement::new(first.job, token, bench.confirmed(), Bench::story());
+    assert!(bench.settle(success).await);
+    let second = Bench::claim(JobKey::new(order, 1), "bob@example.com");
+    let own = bench.claim_one(second).await;
+    assert!(matches!(own, Claimed::Running { .. }), "{own:?}");
+    bench.balanced(id).await;
 }
 
 /// That somebody was once resolved is remembered by id and every spelling, for this provider alone.
