@@ -48,8 +48,9 @@ async fn main() -> Result<(), Failed> {
         let (addr, token) = (sandbox.addr(), token.clone());
         senders.push(tokio::spawn(async move {
             let mut sender = connect(addr).await?;
+            let host = addr.to_string();
             for body in share {
-                send(&mut sender, "/v1.0/$batch", Some(&token), body).await?;
+                send(&mut sender, &host, "/v1.0/$batch", Some(&token), body).await?;
             }
             Ok::<(), Failed>(())
         }));
@@ -87,8 +88,9 @@ async fn token(sandbox: &Sandbox) -> Result<String, Failed> {
         .append_pair("scope", &format!("{}/.default", sandbox.base_url()))
         .finish();
     let mut sender = connect(sandbox.addr()).await?;
+    let host = sandbox.addr().to_string();
     let path = "/contoso.com/oauth2/v2.0/token";
-    let body = send(&mut sender, path, None, form.into()).await?;
+    let body = send(&mut sender, &host, path, None, form.into()).await?;
     let answer: serde_json::Value = serde_json::from_slice(&body)?;
     Ok(answer["access_token"]
         .as_str()
@@ -105,15 +107,22 @@ async fn connect(addr: std::net::SocketAddr) -> Result<SendRequest<Full<Bytes>>,
 
 async fn send(
     sender: &mut SendRequest<Full<Bytes>>,
+    host: &str,
     path: &str,
     token: Option<&str>,
     body: Bytes,
 ) -> Result<Bytes, Failed> {
     sender.ready().await?;
-    let mut request = Request::post(path).header("host", "sandbox");
+    let mut request = Request::post(path).header("host", host);
     if let Some(token) = token {
         request = request.header("authorization", format!("Bearer {token}"));
     }
     let response = sender.send_request(request.body(Full::new(body))?).await?;
-    Ok(response.into_body().collect().await?.to_bytes())
+    let status = response.status();
+    let body = response.into_body().collect().await?.to_bytes();
+    if status.is_success() {
+        Ok(body)
+    } else {
+        Err(format!("{path} answered {status}").into())
+    }
 }
