@@ -124,7 +124,10 @@ impl Failure {
                 remark(&source::shown(problem));
             }
         }
-        remark(&format!("error: {}", cell::terminal(&self.message)));
+        // A message of several lines lists rows; what a row holds must not break out of its line.
+        let mut lines = self.message.lines().map(cell::terminal);
+        remark(&format!("error: {}", lines.next().unwrap_or_default()));
+        lines.for_each(|line| remark(&line));
         if let Some(hint) = &self.hint {
             remark(&format!("hint: {}", cell::terminal(hint)));
         }

@@ -107,6 +107,15 @@ impl Config {
             for problem in &mut problems {
                 problem.key = join(&settings, &problem.key);
             }
+            // A connector that could not read its table has not looked for its secrets yet.
+            for (path, source) in provider.settings.secrets() {
+                let key = join(&settings, &path.join("."));
+                if let Err(message) = source.read()
+                    && problems.iter().all(|known| known.key != key)
+                {
+                    problems.push(Problem::new(key, message));
+                }
+            }
             ConfigError::new(problems)
         })?;
         let mut built =

@@ -3,12 +3,14 @@
 use std::fmt;
 
 use figment::providers::Serialized;
-use figment::value::Dict;
+use figment::value::{Dict, Value};
 use figment::{Figment, Profile};
+use serde::Deserialize as _;
 use serde::de::DeserializeOwned;
 
-use super::collect::{self, RawTexts};
+use super::collect::{self, Path, RawTexts};
 use super::error::ConfigError;
+use super::secret::SecretSource;
 
 /// The `settings` table of one provider, not yet read.
 #[derive(Clone, Default)]
@@ -32,6 +34,13 @@ impl Settings {
         Self { table, raw }
     }
 
+    /// Every table that names the place of a secret, with its keys.
+    pub(super) fn secrets(&self) -> Vec<(Path, SecretSource)> {
+        let mut found = Vec::new();
+        find_secrets(&self.table, &mut Vec::new(), &mut found);
+        found
+    }
+
     /// Reads the table into the connector's own type, which denies unknown fields.
     ///
     /// # Errors
@@ -51,6 +60,20 @@ impl fmt::Debug for Settings {
     /// Shows keys, never values: somebody may have written a secret here.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_set().entries(self.table.keys()).finish()
+    }
+}
+
+fn find_secrets(table: &Dict, path: &mut Path, found: &mut Vec<(Path, SecretSource)>) {
+    for (key, value) in table {
+        let Value::Dict(_, below) = value else {
+            continue;
+        };
+        path.push(key.clone());
+        match SecretSource::deserialize(value) {
+            Ok(source) => found.push((path.clone(), source)),
+            Err(_) => find_secrets(below, path, found),
+        }
+        path.pop();
     }
 }
 

@@ -154,6 +154,12 @@ url = "http://hidden-value.example.com"
 quota = { units = 0, per_secs = 150 }
 max_in_flight = "hidden-value"
 
+[providers.third]
+kind = "test-cloud"
+[providers.third.settings]
+tenant = "t"
+client_secret = { file = "/nowhere" }
+
 [guards]
 confirm_above = -5
 "#;
@@ -173,7 +179,10 @@ confirm_above = -5
          env = \"NAME\" } or { file = \"path\" }",
         "five.toml:22:11: providers.second.lane.quota.units: 1 is the least",
         "five.toml:23:1: providers.second.lane.max_in_flight: expected a whole number, not negative, found text",
-        "five.toml:26:1: guards.confirm_above: out of range: expected a whole number, not negative",
+        "five.toml:27:18: providers.third.settings.client_id: required, and missing",
+        "five.toml:29:1: providers.third.settings.client_secret: the file /nowhere cannot be read: No such file or \
+         directory (os error 2)",
+        "five.toml:32:1: guards.confirm_above: out of range: expected a whole number, not negative",
     ];
     assert_eq!(found, expected, "{found:#?}");
 }
