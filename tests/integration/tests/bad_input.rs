@@ -71,8 +71,8 @@ async fn rows_that_cannot_be_read_stop_the_order_and_are_named() {
     let graph = OtherGraph::start(Behaviour::default()).await;
     let desk = Desk::at_graph(&graph.url());
     let bad: &[(&str, &[u8], &str)] = &[
-        ("nothing in it", b"", "empty"),
-        ("only a header", b"subject\n", "nobody"),
+        ("nothing in it", b"", "names nobody"),
+        ("only a header", b"subject\n", "names nobody"),
         (
             "a header twice",
             b"subject,subject\na@contoso.com,b@contoso.com\n",
