@@ -12,8 +12,13 @@ const MARGIN: f64 = 0.99;
 /// of a window has something left for a person who cannot wait.
 const RESERVED: f64 = 0.1;
 
-/// A window is counted in this many slots; a slot returns when its youngest entry does.
-const SLOTS: u32 = 128;
+/// The last of a window, which only urgent work may take at all.
+const LAST: f64 = 4.0;
+
+/// A window is counted in so many slots …
+const SLOTS: u32 = 1024;
+/// … each of which returns later than the window says by this part of it: requests do not all travel equally fast.
+const LATE: u32 = 128;
 
 /// What is left of one budget.
 #[derive(Debug, Clone)]
@@ -28,9 +33,11 @@ pub(super) struct Gauge {
 enum Count {
     /// What was left at an instant; negative after a request that costs more than the bucket holds.
     Bucket { level: f64, at: Duration },
-    /// What was spent, by slot, and when the next drop of the reserve may go to ordinary work.
+    /// What was spent, by the instant it returns, and its sum; when the next drop of the reserve may go to ordinary
+    /// work.
     Window {
         spent: VecDeque<(Duration, f64)>,
+        out: f64,
         drop_at: Duration,
     },
 }
@@ -38,7 +45,7 @@ enum Count {
 impl Gauge {
     /// A gauge that shows the whole budget.
     pub(super) fn full(budget: &Budget) -> Self {
-        let capacity = f64::from(budget.units) * MARGIN;
+        let capacity = f64::from(budget.units.max(1)) * MARGIN;
         Self {
             name: budget.name,
             capacity,
@@ -50,6 +57,7 @@ impl Gauge {
                 },
                 BudgetShape::Window => Count::Window {
                     spent: VecDeque::new(),
+                    out: 0.0,
                     drop_at: Duration::ZERO,
                 },
             },
@@ -69,17 +77,20 @@ impl Gauge {
                 for &(then, units) in spent {
                     left = (left + refill * (age.saturating_sub(then)).as_secs_f64())
                         .min(gauge.capacity);
-                    left -= units;
+                    // It was there, or it would not have been spent.
+                    left = (left - units).max(0.0);
                     age = then.min(age);
                 }
                 *level = (left + refill * age.as_secs_f64()).min(gauge.capacity);
                 *at = now;
             }
-            Count::Window { spent: slots, .. } => {
-                // An age may reach back before the pacer's zero; such a slot is put where it returns at the right time.
+            Count::Window {
+                spent: slots, out, ..
+            } => {
                 for &(age, units) in spent {
                     if let Some(rest) = gauge.per.checked_sub(age) {
                         slots.push_back((now + rest, units));
+                        *out += units;
                     }
                 }
             }
@@ -103,7 +114,7 @@ impl Gauge {
 
     /// The budget is larger or smaller than thought; what was spent stays spent.
     pub(super) fn resize(&mut self, units: u32, now: Duration) {
-        let capacity = f64::from(units) * MARGIN;
+        let capacity = f64::from(units.max(1)) * MARGIN;
         let left = self.left(now);
         if let Count::Bucket { level, at } = &mut self.count {
             *level = left + capacity - self.capacity;
@@ -126,8 +137,19 @@ impl Gauge {
                 let missing = wanted - level;
                 (*at + Duration::from_secs_f64(missing / self.per_sec())).max(now)
             }
-            Count::Window { spent, drop_at } => {
-                let mut left = self.capacity - spent.iter().map(|(_, n)| n).sum::<f64>();
+            Count::Window {
+                spent,
+                out,
+                drop_at,
+            } => {
+                let reserve = self.capacity * RESERVED;
+                let plain = !urgent && units < self.capacity - reserve;
+                let wanted = if plain {
+                    wanted.max(units + LAST.min(reserve / 2.0))
+                } else {
+                    wanted
+                };
+                let mut left = self.capacity - out;
                 let mut when = now;
                 for &(returns, n) in spent {
                     if returns <= now {
@@ -140,11 +162,10 @@ impl Gauge {
                     left += n;
                     when = returns;
                 }
-                let reserve = self.capacity * RESERVED;
-                if urgent || left - units >= reserve || units >= self.capacity * (1.0 - RESERVED) {
-                    when
-                } else {
+                if plain && left - units < reserve {
                     when.max(*drop_at)
+                } else {
+                    when
                 }
             }
         }
@@ -154,16 +175,25 @@ impl Gauge {
     pub(super) fn take(&mut self, now: Duration, units: f64, urgent: bool) {
         let left = self.left(now);
         let reserve = self.capacity * RESERVED;
+        let returns_at = now + self.per + self.per / LATE;
         let slot = self.per / SLOTS;
         match &mut self.count {
             Count::Bucket { level, at } => {
                 *level = left - units;
                 *at = now;
             }
-            Count::Window { spent, drop_at } => {
-                while spent.front().is_some_and(|(returns, _)| *returns <= now) {
+            Count::Window {
+                spent,
+                out,
+                drop_at,
+            } => {
+                while let Some((returns, n)) = spent.front()
+                    && *returns <= now
+                {
+                    *out -= n;
                     spent.pop_front();
                 }
+                *out += units;
                 if !urgent && left - units < reserve {
                     let rest = spent
                         .front()
@@ -171,8 +201,8 @@ impl Gauge {
                     *drop_at = now + rest.mul_f64(units / (left - units + 1.0).max(1.0));
                 }
                 match spent.back_mut() {
-                    Some((returns, n)) if *returns >= now + self.per => *n += units,
-                    _ => spent.push_back((now + self.per + slot, units)),
+                    Some((returns, n)) if *returns >= returns_at => *n += units,
+                    _ => spent.push_back((returns_at + slot, units)),
                 }
             }
         }
@@ -186,12 +216,13 @@ impl Gauge {
                 *level = (left + units).min(self.capacity);
                 *at = now;
             }
-            Count::Window { spent, .. } => {
+            Count::Window { spent, out, .. } => {
                 let mut owed = units;
                 for (_, n) in spent.iter_mut().rev() {
                     let back = owed.min(*n);
                     *n -= back;
                     owed -= back;
+                    *out -= back;
                 }
             }
         }
@@ -203,13 +234,13 @@ impl Gauge {
                 let refill = now.saturating_sub(*at).as_secs_f64() * self.per_sec();
                 (level + refill).min(self.capacity)
             }
-            Count::Window { spent, .. } => {
-                let out: f64 = spent
+            Count::Window { spent, out, .. } => {
+                let back: f64 = spent
                     .iter()
-                    .filter(|(returns, _)| *returns > now)
+                    .take_while(|(returns, _)| *returns <= now)
                     .map(|(_, n)| n)
                     .sum();
-                self.capacity - out
+                self.capacity - out + back
             }
         }
     }
