@@ -74,13 +74,16 @@ async fn look_up_at(
     if jobs.is_empty() || member.roles.directory.is_none() {
         return findings;
     }
-    let unknown: Vec<usize> = (0..jobs.len())
-        .filter(|n| jobs[*n].account.is_none())
-        .collect();
-    let subjects: Vec<Subject> = unknown
+    let unknown = jobs
         .iter()
-        .filter_map(|n| subject_of(&jobs[*n].job.subject, jobs[*n].job.alias.as_deref()).ok())
-        .collect();
+        .enumerate()
+        .filter(|(_, job)| job.account.is_none());
+    let (unknown, subjects): (Vec<usize>, Vec<Subject>) = unknown
+        .filter_map(|(n, placed)| {
+            let job = &placed.job;
+            Some((n, subject_of(&job.subject, job.alias.as_deref()).ok()?))
+        })
+        .unzip();
     let asking = async {
         member.protected().look_up(member, entries).await?;
         member.resolve(&subjects, priority).await

@@ -15,7 +15,7 @@ use crate::config::Guards;
 use crate::context::Priority;
 use crate::engine::fleet::Fleet;
 use crate::provider::{Account, Scope};
-use crate::store::{StagedJob, StoreError};
+use crate::store::StagedJob;
 use crate::subject::fold;
 
 /// How a plan comes along.
@@ -273,10 +273,10 @@ impl Gathering {
         let mut used: Vec<u16> = held.iter().map(|placed| placed.target).collect();
         used.sort_unstable();
         used.dedup();
-        Ok(self.release(&used, held).await?)
+        self.release(&used, held).await
     }
 
-    async fn release(&mut self, targets: &[u16], held: Vec<Placed>) -> Result<(), StoreError> {
+    async fn release(&mut self, targets: &[u16], held: Vec<Placed>) -> Result<(), PlanError> {
         self.staging.begin(targets).await?;
         for mut placed in held {
             let uncovered = placed.account.and_then(|account| account.not_covered);

@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use super::error::PlanError;
 use super::hash::PlanHash;
 use crate::engine::fleet::Fleet;
 use crate::id::OrderKey;
@@ -79,13 +80,19 @@ impl Staging {
         Ok(())
     }
 
-    /// Adds a job for a target that the order is bound to.
-    pub(super) async fn add(&mut self, target: u16, mut job: StagedJob) -> Result<(), StoreError> {
-        let Some(began) = &mut self.began else {
-            return Ok(());
-        };
-        let Some(binding) = began.binding_of[usize::from(target)] else {
-            return Ok(());
+    /// Adds a job.
+    ///
+    /// # Errors
+    /// A target that the order is not bound to: nobody is dropped without a word.
+    pub(super) async fn add(&mut self, target: u16, mut job: StagedJob) -> Result<(), PlanError> {
+        let bound = self.began.as_mut().and_then(|began| {
+            let binding = began.binding_of[usize::from(target)]?;
+            Some((began, binding))
+        });
+        let Some((began, binding)) = bound else {
+            let name = &self.fleet.members()[usize::from(target)].name;
+            let message = format!("the order names other providers than {name}");
+            return Err(PlanError::input(message));
         };
         job.binding = binding;
         began.hash.add(&job);
@@ -100,7 +107,7 @@ impl Staging {
         if self.chunk.len() < CHUNK {
             return Ok(());
         }
-        self.flush().await
+        Ok(self.flush().await?)
     }
 
     /// Puts the last jobs into the store, and answers the plan hash.
