@@ -24,13 +24,21 @@ pub(crate) fn current() -> Actor {
     Actor::new(name, "os-user")
 }
 
+/// The name of the account that owns this process, for environments that tell nothing (cron, containers).
 #[cfg(target_os = "linux")]
 fn owner_of_process() -> String {
     use std::os::unix::fs::MetadataExt;
-    std::fs::metadata("/proc/self").map_or_else(
-        |_| "unknown".to_owned(),
-        |process| format!("uid {}", process.uid()),
-    )
+    let Ok(process) = std::fs::metadata("/proc/self") else {
+        return "unknown".to_owned();
+    };
+    let uid = process.uid().to_string();
+    let accounts = std::fs::read_to_string("/etc/passwd").unwrap_or_default();
+    let name = accounts.lines().find_map(|line| {
+        let mut fields = line.split(':');
+        let name = fields.next()?;
+        (fields.nth(1)? == uid).then(|| name.to_owned())
+    });
+    name.unwrap_or_else(|| format!("uid {uid}"))
 }
 
 #[cfg(not(target_os = "linux"))]

@@ -103,8 +103,14 @@ fn list(app: &mut App, world: &World) -> Result<Exit, Failure> {
         app.printer
             .line(&format!("  in force    within {within} of a success"))?;
         for residual in &line.residual {
+            let most = residual
+                .up_to_secs
+                .map(|secs| duration(std::time::Duration::from_secs(secs)));
+            let most = most
+                .map(|most| format!(" (up to {most})"))
+                .unwrap_or_default();
             app.printer
-                .line(&format!("  left alive  {}", residual.what))?;
+                .line(&format!("  left alive  {}{most}", residual.what))?;
         }
     }
     if lines.is_empty() {

@@ -1,5 +1,6 @@
 //! `rescind verify`: the books balance.
 
+use rescind_core::id::{OrderId, OrderKey};
 use rescind_core::order::Counts;
 use rescind_core::store::Store;
 use serde::Serialize;
@@ -29,6 +30,28 @@ struct Verdict<'a> {
     wrong: &'a [Book],
 }
 
+/// How often a moving order is counted again before its last two counts are compared as they are.
+const TRIES: usize = 50;
+
+/// Counters and recount of one order, taken while no worker moved a job between the two.
+async fn audited(
+    store: &dyn Store,
+    id: OrderId,
+    key: OrderKey,
+) -> Result<(Counts, Counts), Failure> {
+    let mut counts = store.order(id).await?.counts;
+    let mut recount = store.recount(key).await?;
+    for _ in 1..TRIES {
+        let after = store.order(id).await?.counts;
+        if after == counts {
+            break;
+        }
+        counts = after;
+        recount = store.recount(key).await?;
+    }
+    Ok((counts, recount))
+}
+
 /// Recounts every order from its jobs, trusting no counter.
 pub(crate) async fn run(store: &dyn Store, printer: &mut Printer) -> Result<Exit, Failure> {
     let (mut wrong, mut orders, mut jobs, mut before) = (Vec::new(), 0, 0, None);
@@ -37,20 +60,15 @@ pub(crate) async fn run(store: &dyn Store, printer: &mut Printer) -> Result<Exit
         let Some(last) = page.last() else { break };
         before = Some(last.key);
         for order in page {
-            let recount = store.recount(order.key).await?;
-            // A worker may have moved jobs between the two reads; only what stays different is wrong.
-            let counted = store.order(order.id).await?.counts;
-            let balances =
-                counted.balances() && recount.balances() && recount.accepted == counted.accepted;
-            let agrees = recount == counted || store.recount(order.key).await? != recount;
+            let (counts, recount) = audited(store, order.id, order.key).await?;
             orders += 1;
-            jobs += counted.accepted;
-            if !balances || !agrees {
+            jobs += counts.accepted;
+            if !counts.balances() || recount != counts {
                 wrong.push(Book {
                     order: order.id.to_string(),
-                    balances,
-                    counts: counted,
-                    recount: Some(recount).filter(|recount| *recount != counted),
+                    balances: counts.balances(),
+                    counts,
+                    recount: Some(recount).filter(|recount| *recount != counts),
                 });
             }
         }

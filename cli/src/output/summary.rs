@@ -1,6 +1,7 @@
 //! The result of an order as a person acts on it: counts, what needs somebody, what may still be alive, what next.
 
 use std::collections::BTreeMap;
+use std::time::Duration;
 
 use rescind_core::engine::fleet::Fleet;
 use rescind_core::id::ProviderName;
@@ -10,6 +11,7 @@ use rescind_core::store::Store;
 
 use super::{Printer, cell, job, table};
 use crate::error::Failure;
+use crate::progress::duration;
 
 /// How many subjects are named for one reason; the rest is counted.
 const NAMED: usize = 5;
@@ -155,6 +157,9 @@ async fn attention(printer: &mut Printer, store: &dyn Store, order: &Order) -> R
     })
     .await?;
     printer.line("\nNeeds you:")?;
+    // What concerns few people first: those are mended by hand.
+    let mut groups: Vec<_> = groups.into_iter().collect();
+    groups.sort_by_key(|(_, group)| group.count);
     for ((state, provider, why), group) in groups {
         printer.wrapped(&format!("{} {state} at {provider}: {why}", group.count), 2)?;
         let rest = group.count - group.named.len() as u64;
@@ -184,7 +189,11 @@ fn residual(
             continue;
         };
         for residual in &member.descriptor.residual {
-            lines.push(format!("{name}: {}", residual.what));
+            let most = residual.up_to_secs.map(Duration::from_secs).map(duration);
+            let most = most
+                .map(|most| format!(" (up to {most})"))
+                .unwrap_or_default();
+            lines.push(format!("{name}: {}{most}", residual.what));
         }
     }
     if !lines.is_empty() {

@@ -23,7 +23,9 @@ async fn main() {
             "fail_before" => behaviour.fail_before = number,
             "fail_after" => behaviour.fail_after = number,
             "void_every" => behaviour.void_every = number,
-            "latency_ms" => behaviour.latency = Duration::from_millis(number.unwrap_or_default().into()),
+            "latency_ms" => {
+                behaviour.latency = Duration::from_millis(number.unwrap_or_default().into())
+            }
             other => panic!("there is no knob {other}"),
         }
     }
@@ -32,7 +34,11 @@ async fn main() {
     let stop = tokio::signal::ctrl_c();
     let _stopped = tokio::time::timeout(Duration::from_secs(seconds), stop).await;
     let ledger = server.ledger();
-    let repeats: u64 = ledger.revoked.values().map(|times| u64::from(*times) - 1).sum();
+    let repeats: u64 = ledger
+        .revoked
+        .values()
+        .map(|times| u64::from(*times) - 1)
+        .sum();
     println!(
         "people {} repeats {repeats} calls {} throttled {} late {} early {} tokens {}",
         ledger.revoked.len(),
