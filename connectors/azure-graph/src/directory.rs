@@ -1,6 +1,7 @@
 //! Tells who a subject is.
 
-use std::sync::Arc;
+use std::collections::HashSet;
+use std::sync::{Arc, Mutex, PoisonError};
 
 use async_trait::async_trait;
 use futures_util::future::join_all;
@@ -27,6 +28,37 @@ pub(crate) const RIGHT: &str = "User.Read.All";
 pub(crate) struct EntraDirectory {
     graph: Graph,
     reads: Arc<Batcher>,
+    met: Mutex<Met>,
+}
+
+/// Whom we have met in this tenant: people who are found prove how large it is, without a request for it.
+#[derive(Debug, Default)]
+struct Met {
+    ids: HashSet<Box<str>>,
+    enough: bool,
+}
+
+impl Met {
+    /// Adds the people found. Answers how many were met, the first time they prove a larger quota.
+    fn add(&mut self, resolutions: &[Resolution]) -> Option<u64> {
+        if self.enough {
+            return None;
+        }
+        for resolution in resolutions {
+            if let Resolution::Found(account) = resolution {
+                self.ids.insert(account.id.as_str().into());
+            }
+        }
+        let met = self.ids.len() as u64;
+        if met <= limits::LARGE_TENANT {
+            return None;
+        }
+        *self = Self {
+            ids: HashSet::new(),
+            enough: true,
+        };
+        Some(met)
+    }
 }
 
 impl EntraDirectory {
@@ -34,6 +66,7 @@ impl EntraDirectory {
         Self {
             reads: Arc::new(Batcher::new(graph.clone(), Effect::Read, limits::read())),
             graph,
+            met: Mutex::default(),
         }
     }
 
@@ -113,7 +146,16 @@ impl Directory for EntraDirectory {
                 Resolution::Failed(error)
             })
         });
-        Ok(join_all(each).await)
+        let resolutions = join_all(each).await;
+        let met = self
+            .met
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .add(&resolutions);
+        if let Some(users) = met {
+            limits::observe_users(cx, users);
+        }
+        Ok(resolutions)
     }
 
     async fn expand(
@@ -211,4 +253,30 @@ fn answers_to(user: &User, mail: &str) -> bool {
                     .is_some_and(|(_, address)| is_wanted(address))
             })
         })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn people_who_are_found_prove_a_large_tenant_once() {
+        let mut met = Met::default();
+        let found = |n: u64| Resolution::Found(Account::new(n.to_string(), "somebody"));
+        assert_eq!(met.add(&(0..400).map(found).collect::<Vec<_>>()), None);
+        assert_eq!(
+            met.add(&(0..400).map(found).collect::<Vec<_>>()),
+            None,
+            "the same people again"
+        );
+        assert_eq!(
+            met.add(&(300..501).map(found).collect::<Vec<_>>()),
+            Some(501)
+        );
+        assert_eq!(
+            met.add(&(600..2000).map(found).collect::<Vec<_>>()),
+            None,
+            "said once"
+        );
+    }
 }

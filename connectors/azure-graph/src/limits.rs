@@ -33,11 +33,14 @@ pub(crate) fn members() -> Cost {
     Cost::of(UNITS, 4)
 }
 
+/// A tenant with more users than this has the largest budget of units.
+pub(crate) const LARGE_TENANT: u64 = 500;
+
 /// Tells the lane how many units the tenant has, once it is known how many users it has at least.
 pub(crate) fn observe_users(cx: &Context, users: u64) {
     let units = match users {
         0..50 => return,
-        50..=500 => 5_000,
+        50..=LARGE_TENANT => 5_000,
         _ => 8_000,
     };
     cx.observe(Observation::BudgetIs {
