@@ -77,11 +77,22 @@ pub(super) struct State {
 }
 
 /// How far an order has been read.
-#[derive(Debug, Default, Clone, Copy)]
+#[derive(Debug, Clone, Copy)]
 pub(super) struct Cursor {
     pub(super) after: Option<JobKey>,
     pub(super) at_end: bool,
+    /// What the orders looked like when it was begun.
     pub(super) generation: u64,
+}
+
+impl Cursor {
+    pub(super) fn at_start(generation: u64) -> Self {
+        Self {
+            after: None,
+            at_end: false,
+            generation,
+        }
+    }
 }
 
 /// What is to be written for a job that needs no call.

@@ -188,6 +188,11 @@ async fn batch(
         desk.run.look.notify_one();
         return Ok(true);
     };
+    if !desk.member.protected().is_fresh() {
+        // It grew old while the lane was paused.
+        put_back(desk, first);
+        return Ok(false);
+    }
     let mut admitted = vec![(first, permit)];
     while admitted.len() < MOST_CLAIMS && outcomes_waiting(desk) < MOST_UNSETTLED {
         let Some(next) = take(desk) else { break };

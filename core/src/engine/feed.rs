@@ -8,7 +8,7 @@ use tokio::task::JoinSet;
 use tokio::time::sleep;
 
 use super::classify::done_steps;
-use super::desk::{Desk, Errand, Fate};
+use super::desk::{Cursor, Desk, Errand, Fate};
 use super::lookup;
 use super::orders::OpenOrder;
 use super::queue::Work;
@@ -154,17 +154,18 @@ async fn peek(
             let mut state = desk.state();
             let room = desk.window.saturating_sub(state.count(urgent));
             let limit = room.div_ceil(mine.len() - i);
-            let cursor = state.cursors.entry(order.key).or_default();
+            let cursor = state
+                .cursors
+                .entry(order.key)
+                .or_insert_with(|| Cursor::at_start(generation));
             if cursor.at_end
                 && cursor.generation != generation
                 && now >= later(*looked_again, LOOK_EVERY)
             {
-                // Somebody else wrote: jobs behind the cursor may be pending again.
+                // Somebody else wrote since it was begun: jobs behind the cursor may be pending again.
                 *looked_again = now;
-                cursor.after = None;
-                cursor.at_end = false;
+                *cursor = Cursor::at_start(generation);
             }
-            cursor.generation = generation;
             if cursor.at_end || limit == 0 {
                 continue;
             }
@@ -177,9 +178,10 @@ async fn peek(
             .await?;
         {
             let mut state = desk.state();
-            let cursor = state.cursors.entry(order.key).or_default();
-            cursor.at_end = jobs.len() < limit;
-            cursor.after = jobs.last().map(|job| job.key).or(cursor.after);
+            if let Some(cursor) = state.cursors.get_mut(&order.key) {
+                cursor.at_end = jobs.len() < limit;
+                cursor.after = jobs.last().map(|job| job.key).or(cursor.after);
+            }
         }
         came += jobs.len();
         for job in jobs {

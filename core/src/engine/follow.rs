@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use tokio::time::sleep;
 
-use super::{Ended, Engine, EngineError, Goal, Stop};
+use super::{Ended, Engine, EngineError, Goal, Stop, run};
 use crate::order::OrderState;
 use crate::store::StoreError;
 
@@ -34,10 +34,13 @@ impl Engine {
         lock: &dyn EngineLock,
         stop: &Stop,
     ) -> Result<Ended, EngineError> {
+        if lock.try_take()? {
+            return self.run(goal, stop).await;
+        }
+        // A person's acts do not wait for the lock: the working process sees them within a second.
+        run::check(&self.parts).await?;
+        run::begin(&self.parts, goal).await?;
         loop {
-            if lock.try_take()? {
-                return self.run(goal, stop).await;
-            }
             if self.others_are_done(goal).await? {
                 return Ok(Ended::Finished);
             }
@@ -46,11 +49,14 @@ impl Engine {
                 () = stop.drain.cancelled() => return Ok(Ended::Interrupted),
                 () = sleep(POLL) => {}
             }
+            if lock.try_take()? {
+                return self.work(goal, true, stop).await;
+            }
         }
     }
 
-    /// Shows where the goal stands, and answers whether the working process has reached it. What a `run` wants tried
-    /// again it tries itself, once it holds the lock.
+    /// Shows where the goal stands, and answers whether the working process has reached it. What is everything, only
+    /// the one who works can tell.
     async fn others_are_done(&self, goal: Goal) -> Result<bool, StoreError> {
         let store = &self.parts.store;
         let orders = match goal {
@@ -68,7 +74,7 @@ impl Engine {
                 .unwrap_or_else(std::sync::PoisonError::into_inner);
             board.show(counts, self.parts.clock.now());
         }
-        Ok(matches!(goal, Goal::Order(_))
+        Ok(goal.order().is_some()
             && orders.iter().all(|order| {
                 order.state == OrderState::Finished
                     && order.counts.open == 0

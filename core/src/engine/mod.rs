@@ -212,10 +212,14 @@ impl Engine {
     /// # Errors
     /// When the store fails, or an open order belongs to another tenant.
     pub async fn run(&self, goal: Goal, stop: &Stop) -> Result<Ended, EngineError> {
+        self.work(goal, false, stop).await
+    }
+
+    async fn work(&self, goal: Goal, begun: bool, stop: &Stop) -> Result<Ended, EngineError> {
         tokio::select! {
             biased;
             () = stop.abort.cancelled() => Ok(Ended::Interrupted),
-            ended = run::run(&self.parts, &self.board, goal, stop) => ended,
+            ended = run::run(&self.parts, &self.board, goal, begun, stop) => ended,
         }
     }
 }

@@ -20,7 +20,7 @@ use super::{
 use crate::clock::Clock;
 use crate::error::Retry;
 use crate::id::{OrderKey, ProviderName};
-use crate::order::{Actor, Counts, Order, OrderState};
+use crate::order::{Actor, Binding, Counts, Order, OrderState};
 use crate::store::{Act, Store, StoreError, check_bindings};
 
 /// How often the store is asked whether another process has written.
@@ -53,33 +53,47 @@ pub(super) struct Run {
     pub(super) reload: Notify,
     protected: Vec<String>,
     canary: bool,
+    bindings: Vec<Binding>,
 }
 
 impl Run {
-    async fn reload(&self) -> Result<Vec<Order>, StoreError> {
-        let open = self.store.open_orders().await?;
-        self.orders.refresh(open.clone(), self.canary);
-        Ok(open)
+    async fn reload(&self) -> Result<(), StoreError> {
+        let mut open = self.store.open_orders().await?;
+        open.retain(|order| self.is_ours(order).is_ok());
+        self.orders.refresh(open, self.canary);
+        Ok(())
+    }
+
+    /// Whether an order means the tenants we know. Another process may have accepted it under another configuration
+    /// while we work: we must not touch it.
+    ///
+    /// # Errors
+    /// What does not fit.
+    fn is_ours(&self, order: &Order) -> Result<(), String> {
+        check_bindings(std::slice::from_ref(order), &self.bindings)
     }
 }
 
 type Tasks = JoinSet<Result<(), StoreError>>;
 
-/// Works until the goal is reached, only a person can go on, or `stop.drain` says so.
+/// Works until the goal is reached, only a person can go on, or `stop.drain` says so. `begun`: what the goal wants
+/// released and tried again, is.
 pub(super) async fn run(
     parts: &EngineParts,
     board: &Mutex<Board>,
     goal: Goal,
+    begun: bool,
     stop: &Stop,
 ) -> Result<Ended, EngineError> {
     let store = &parts.store;
-    let open = store.open_orders().await?;
-    check_bindings(&open, &parts.fleet.bindings()).map_err(EngineError::Bindings)?;
+    check(parts).await?;
     let rescued = store.recover().await?;
     if rescued > 0 {
         tracing::info!(jobs = rescued, "taken over from a process that is gone");
     }
-    begin(parts, goal).await?;
+    if !begun {
+        begin(parts, goal).await?;
+    }
 
     let run = Arc::new(Run {
         store: Arc::clone(store),
@@ -93,6 +107,7 @@ pub(super) async fn run(
         reload: Notify::new(),
         protected: parts.protected.clone(),
         canary: parts.canary,
+        bindings: parts.fleet.bindings(),
     });
     let mark = store.change_mark().await?;
     run.reload().await?;
@@ -136,8 +151,14 @@ pub(super) async fn run(
     Ok(ended)
 }
 
-/// What the goal wants tried again.
-async fn begin(parts: &EngineParts, goal: Goal) -> Result<(), StoreError> {
+/// Whether every open order still means the tenants that are configured now.
+pub(super) async fn check(parts: &EngineParts) -> Result<(), EngineError> {
+    let open = parts.store.open_orders().await?;
+    check_bindings(&open, &parts.fleet.bindings()).map_err(EngineError::Bindings)
+}
+
+/// What a person wants released and tried again before the work begins: acts like any other, whoever works.
+pub(super) async fn begin(parts: &EngineParts, goal: Goal) -> Result<(), StoreError> {
     let store = &parts.store;
     match goal {
         Goal::Everything => {
@@ -328,6 +349,15 @@ impl Watch<'_> {
         let mut remedies = Vec::new();
         for order in &orders {
             if order.counts.open == 0 {
+                continue;
+            }
+            if let Err(message) = self.run.is_ours(order) {
+                remedies.push(Remedy {
+                    provider: None,
+                    order: Some(order.id),
+                    message,
+                    hint: None,
+                });
                 continue;
             }
             if let OrderState::Paused { why } = &order.state {

@@ -259,3 +259,42 @@ async fn a_follower_takes_over_when_the_worker_dies() {
     assert_eq!(ended, Ended::Finished);
     assert!(world.states().iter().all(|s| *s == JobState::Confirmed));
 }
+
+#[tokio::test(start_paused = true)]
+async fn a_follower_releases_its_order_without_waiting_for_the_lock() {
+    let world = Arc::new(World::new(|b| b.latency(secs(10)).max_in_flight(10)));
+    world
+        .idp()
+        .decide(|_| Some(Answer::error(ErrorKind::Unexpected, Retry::Never)));
+    let paused = bulk(&world, 60).await;
+    let ended = world.run(Goal::Order(paused)).await;
+    assert!(matches!(ended, Ended::NeedsPerson(_)), "{ended:?}");
+    world.idp().behave();
+
+    let other: Vec<String> = (0..200).map(|i| format!("other{i}@example.com")).collect();
+    let other: Vec<&str> = other.iter().map(String::as_str).collect();
+    let other = world.order(&other).await;
+    let lock = Arc::new(Lock::default());
+    let worker = {
+        let (world, lock) = (Arc::clone(&world), Arc::clone(&lock));
+        tokio::spawn(async move {
+            let engine = world.engine().await;
+            engine
+                .run_or_follow(Goal::Order(other), lock.as_ref(), &Stop::new())
+                .await
+        })
+    };
+    tokio::time::sleep(secs(5)).await;
+    world.store.touched_by_others();
+    let follower = world.engine().await;
+    let stop = Stop::new();
+    let following = follower.run_or_follow(Goal::Again(paused), lock.as_ref(), &stop);
+    let noticed = async {
+        tokio::time::sleep(secs(1)).await;
+        world.store.touched_by_others();
+    };
+    let (ended, ()) = tokio::join!(following, noticed);
+    assert_eq!(ended.expect("ends well"), Ended::Finished);
+    assert_eq!(world.order_row(paused).await.counts.confirmed, 60);
+    worker.await.expect("ends").expect("ends well");
+}

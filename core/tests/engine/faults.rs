@@ -240,3 +240,51 @@ async fn what_a_lane_has_learnt_outlives_the_process() {
         .expect("called");
     assert!(next.at.duration_since(throttled).as_secs() >= 599);
 }
+
+#[tokio::test(start_paused = true)]
+async fn an_order_that_another_process_accepts_for_another_tenant_is_not_touched() {
+    let world = Arc::new(World::new(|b| b.latency(secs(5))));
+    world.order(&["ada@example.com"]).await;
+    let running = {
+        let world = Arc::clone(&world);
+        tokio::spawn(async move { world.run(Goal::Everything).await })
+    };
+    tokio::time::sleep(secs(2)).await;
+    let foreign = world
+        .accept(vec![crate::world::Wish::new("eve@example.com")], |draft| {
+            draft.bindings[0].vendor_tenant = "somebody-else".to_owned();
+        })
+        .await;
+    world.store.touched_by_others();
+    let Ended::NeedsPerson(remedies) = running.await.expect("ends") else {
+        panic!("a person is needed");
+    };
+    assert_eq!(remedies[0].order, Some(foreign));
+    assert_eq!(world.states(), [JobState::Confirmed, JobState::Pending]);
+    assert_eq!(world.idp().calls_about("eve"), 0);
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_protected_list_is_read_again_at_least_every_ten_minutes() {
+    let mut world = World::new(|b| b.latency(secs(20)).max_in_flight(1));
+    world.protected = vec!["breakglass@example.com".to_owned()];
+    let people = people(80);
+    let people: Vec<&str> = people.iter().map(String::as_str).collect();
+    let order = world.accept_resolved(&people).await;
+    assert_eq!(world.run(Goal::Order(order)).await, Ended::Finished);
+    let ledger = world.idp().ledger();
+    let looks: Vec<_> = ledger
+        .iter()
+        .filter(|entry| entry.account == "breakglass@example.com")
+        .map(|entry| entry.at)
+        .collect();
+    for call in ledger.iter().filter(|entry| entry.call == Call::Revoke) {
+        let last = looks
+            .iter()
+            .rev()
+            .find(|at| **at <= call.at)
+            .expect("known");
+        assert!(call.at.duration_since(*last).as_secs() <= 660);
+    }
+    assert!(looks.len() >= 3, "{looks:?}");
+}
