@@ -133,3 +133,6 @@ fn spellings(subject: &Subject) -> impl Iterator<Item = &str> {
             .map(|identifier| identifier.value()),
     )
 }
+
+#[cfg(test)]
+mod tests;
