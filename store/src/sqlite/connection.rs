@@ -4,6 +4,7 @@ use std::path::Path;
 use std::time::Duration;
 
 use rescind_core::store::{Purpose, StoreError};
+use rusqlite::config::DbConfig;
 use rusqlite::{Connection, ErrorCode, OpenFlags, TransactionBehavior};
 
 /// Each entry takes the schema one version further; `PRAGMA user_version` says how many were applied.
@@ -41,6 +42,9 @@ fn connect(path: &Path, flags: OpenFlags) -> Result<Connection, StoreError> {
         tries < BUSY_MS
     }))
     .map_err(from_sql)?;
+    // Without it a statement is compiled anew whenever a value that its plan might depend on is bound: on each use.
+    conn.set_db_config(DbConfig::SQLITE_DBCONFIG_ENABLE_QPSG, true)
+        .map_err(from_sql)?;
     conn.execute_batch(
         "PRAGMA synchronous=FULL; PRAGMA foreign_keys=ON; PRAGMA cache_size=-16384;
          PRAGMA temp_store=MEMORY; PRAGMA wal_autocheckpoint=4000; PRAGMA journal_size_limit=67108864;",
