@@ -5,7 +5,8 @@ use std::hash::{BuildHasherDefault, Hash, Hasher};
 
 use sha2::{Digest, Sha256};
 
-/// Grown one at a time, so that growing never doubles the memory of all.
+/// A table doubles when it is full. Of these the last holds twice what the first does, so they double one after
+/// the other, and the memory of all grows as steadily as the people do.
 const SHARDS: usize = 64;
 
 /// The people of an order.
@@ -108,7 +109,9 @@ impl Seen {
     }
 
     fn shard(&mut self, print: Fingerprint) -> &mut Shard {
-        &mut self.shards[usize::from(print.0[15]) % SHARDS]
+        let share = f32::from(u16::from_le_bytes([print.0[14], print.0[15]])) / 65_536.0;
+        let place = (SHARDS as f32 * (1.0 + share).log2()) as usize;
+        &mut self.shards[place.min(SHARDS - 1)]
     }
 }
 

@@ -2,6 +2,8 @@
 
 use std::sync::Arc;
 
+use tokio::task::JoinHandle;
+
 use super::error::PlanError;
 use super::hash::PlanHash;
 use crate::engine::fleet::Fleet;
@@ -20,6 +22,8 @@ pub(super) struct Staging {
     dry_run: bool,
     began: Option<Began>,
     chunk: Vec<StagedJob>,
+    /// The chunk before, on its way into the store while the next one is filled.
+    writing: Option<JoinHandle<Result<(), StoreError>>>,
     counts: Vec<TargetCount>,
 }
 
@@ -52,6 +56,7 @@ impl Staging {
             dry_run,
             began: None,
             chunk: Vec::new(),
+            writing: None,
             counts,
         }
     }
@@ -113,6 +118,7 @@ impl Staging {
     /// Puts the last jobs into the store, and answers the plan hash.
     pub(super) async fn finish(&mut self) -> Result<String, StoreError> {
         self.flush().await?;
+        self.written().await?;
         let began = self.began.as_ref();
         Ok(began
             .map(|began| began.hash.clone().finish())
@@ -122,6 +128,8 @@ impl Staging {
     /// Drops what was staged.
     pub(super) async fn discard(&mut self) -> Result<(), StoreError> {
         self.chunk.clear();
+        // What the store said to the last chunk does not matter to an order that is dropped.
+        let _ = self.written().await;
         match self.began.take().and_then(|began| began.order) {
             Some(order) => self.store.discard(order).await,
             None => Ok(()),
@@ -141,10 +149,24 @@ impl Staging {
     }
 
     async fn flush(&mut self) -> Result<(), StoreError> {
+        self.written().await?;
         let chunk = std::mem::take(&mut self.chunk);
-        match self.began.as_ref().and_then(|began| began.order) {
-            Some(order) if !chunk.is_empty() => self.store.stage(order, chunk).await,
-            _ => Ok(()),
+        if let Some(order) = self.order()
+            && !chunk.is_empty()
+        {
+            let store = Arc::clone(&self.store);
+            self.writing = Some(tokio::spawn(async move { store.stage(order, chunk).await }));
+        }
+        Ok(())
+    }
+
+    /// Waits until the last chunk is in the store.
+    async fn written(&mut self) -> Result<(), StoreError> {
+        match self.writing.take() {
+            Some(writing) => writing
+                .await
+                .unwrap_or_else(|_| Err(StoreError::Io("staging was cut short".to_owned()))),
+            None => Ok(()),
         }
     }
 }
