@@ -179,6 +179,7 @@ async fn answer(
         && let Some(every) = ex.faults().void_tokens_every
         && ex.number_here.is_multiple_of(every)
     {
+        tracing::debug!(request = ex.number, "every token of the tenant ends");
         world.tokens.void(door.tenant());
     }
     let reply = act(&mut ex, door, &parts, &body);

@@ -55,6 +55,7 @@ impl Tokens {
             expires_ms: now_ms + life_ms,
             generation: self.generations[tenant.index()].load(Relaxed),
         };
+        tracing::debug!(generation = token.generation, "a token is handed out");
         let mut known = self.known.write().unwrap_or_else(PoisonError::into_inner);
         known.retain(|_, token| token.expires_ms + 60_000 > now_ms);
         known.insert(text, token);

@@ -45,6 +45,7 @@ pub(crate) fn directory(ex: &mut Exchange<'_>, parts: &Parts) -> Reply {
         .tokens
         .check(authorization, ex.tenant, ex.elapsed_ms());
     let Ok(token) = checked else {
+        tracing::debug!(request = ex.number, ?checked, "a token is refused");
         return error::status(
             401,
             "UNAUTHENTICATED",
