@@ -57,17 +57,20 @@ impl Authorized {
         repeat: Cost,
         mut request: Request,
     ) -> Result<Answer, Error> {
+        let mut again = request.clone();
+        // The token is taken once the request is paid: a lane may let it wait for minutes, and tokens end.
+        cx.pay(&first).await?;
         let token = self.token(cx).await?;
         request.authorize(token.bearer());
-        let mut again = request.clone();
-        let answer = self.http.send(cx, first, request).await?;
+        let answer = self.http.send(cx, Cost::NOTHING, request).await?;
         if answer.status != StatusCode::UNAUTHORIZED {
             return Ok(answer);
         }
         self.tokens.invalidate(&token);
+        cx.pay(&repeat).await?;
         let token = self.token(cx).await?;
         again.authorize(token.bearer());
-        let answer = self.http.send(cx, repeat, again).await?;
+        let answer = self.http.send(cx, Cost::NOTHING, again).await?;
         if answer.status == StatusCode::UNAUTHORIZED {
             return Err(Error::new(
                 ErrorKind::Unauthenticated,

@@ -7,12 +7,15 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use futures_util::future::join_all;
+use rescind_core::budget::Cost;
 use rescind_core::config::HttpSettings;
 use rescind_core::context::Context;
 use rescind_core::error::{Error, ErrorKind, Retry};
-use rescind_http::{FreshToken, HttpClient, TokenCache, TokenSource};
-use rescind_testkit::FreePort;
+use rescind_http::{Authorized, BaseUrl, FreshToken, HttpClient, Request, TokenCache, TokenSource};
+use rescind_testkit::{FreePort, PaidPort};
 use secrecy::{ExposeSecret, SecretString};
+use wiremock::matchers::header;
+use wiremock::{Mock, MockServer, ResponseTemplate};
 
 /// A token with this life, or a refusal.
 type Answer = Result<Option<Duration>, ErrorKind>;
@@ -171,4 +174,54 @@ async fn a_caller_who_leaves_takes_nobody_along() {
     tokio::task::yield_now().await;
     leaver.abort();
     assert_eq!(stays.await.expect("joins").expect("a token"), "token-2");
+}
+
+/// Tokens that are numbered and come at once.
+#[derive(Debug, Clone, Default)]
+struct Numbered(Arc<AtomicUsize>);
+
+#[async_trait]
+impl TokenSource for Numbered {
+    async fn fetch(&self, _http: &HttpClient, _cx: &Context) -> Result<FreshToken, Error> {
+        let n = self.0.fetch_add(1, Ordering::SeqCst) + 1;
+        Ok(FreshToken {
+            secret: SecretString::from(format!("token-{n}")),
+            expires_in: None,
+        })
+    }
+}
+
+#[tokio::test]
+async fn a_token_is_taken_only_when_its_request_is_paid() {
+    let vendor = MockServer::start().await;
+    for (token, status) in [("Bearer token-1", 401), ("Bearer token-2", 200)] {
+        Mock::given(header("authorization", token))
+            .respond_with(ResponseTemplate::new(status))
+            .expect(1)
+            .mount(&vendor)
+            .await;
+    }
+    let source = Numbered::default();
+    let http = HttpClient::new(&HttpSettings::default()).expect("a client");
+    let client = Authorized::new(http, source.clone());
+    let port = Arc::new(PaidPort::allowing(0));
+    let cx = Context::new(port.clone());
+    let url = BaseUrl::parse(&vendor.uri()).expect("a URL");
+    let request = Request::get("read", url.at("/").build());
+    let one = Cost::of("calls", 1);
+    let asked_after = async |payments: usize| {
+        port.somebody_waits().await;
+        let asked = source.0.load(Ordering::SeqCst);
+        port.allow(payments);
+        asked
+    };
+    let (answer, asked) = tokio::join!(client.send(&cx, one, request), async {
+        let first = asked_after(1).await;
+        while source.0.load(Ordering::SeqCst) == 0 {
+            tokio::task::yield_now().await;
+        }
+        (first, asked_after(2).await)
+    });
+    assert_eq!(asked, (0, 1));
+    assert_eq!(answer.expect("an answer").status, 200);
 }
