@@ -1,6 +1,6 @@
 //! The result of an order as a person acts on it: counts, what needs somebody, what may still be alive, what next.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use rescind_core::engine::fleet::Fleet;
@@ -13,15 +13,16 @@ use super::{Printer, cell, job, table};
 use crate::error::Failure;
 use crate::progress::duration;
 
-/// How many subjects are named for one reason; the rest is counted.
+/// How many subjects are named for one reason.
 const NAMED: usize = 5;
 /// How many different reasons are shown.
 const REASONS: usize = 40;
 
-/// Subjects that share a fate: same state, provider, reason.
+/// Jobs that share a fate: same state, same reason.
 #[derive(Default)]
 struct Group {
     count: u64,
+    providers: BTreeSet<String>,
     named: Vec<String>,
     hint: Option<String>,
 }
@@ -132,7 +133,7 @@ async fn attention(printer: &mut Printer, store: &dyn Store, order: &Order) -> R
     if order.counts.refused + order.counts.parked == 0 {
         return Ok(());
     }
-    let mut groups: BTreeMap<(String, String, String), Group> = BTreeMap::new();
+    let mut groups: BTreeMap<(String, String), Group> = BTreeMap::new();
     let mut more = 0_u64;
     let states = [JobState::Refused, JobState::Parked];
     job::each_job(store, std::slice::from_ref(order), &states, |line| {
@@ -140,18 +141,18 @@ async fn attention(printer: &mut Printer, store: &dyn Store, order: &Order) -> R
             Some(error) => (error.message, error.hint),
             None => ("no reason recorded".to_owned(), None),
         };
-        let key = (job::word(line.state), line.provider, why);
+        let key = (job::word(line.state), why);
         if groups.len() >= REASONS && !groups.contains_key(&key) {
             more += 1;
             return Ok(());
         }
         let group = groups.entry(key).or_default();
         group.count += 1;
+        group.providers.insert(line.provider);
         group.hint = group.hint.take().or(hint);
-        if group.named.len() < NAMED {
-            group
-                .named
-                .push(line.subject.unwrap_or_else(|| "(erased)".to_owned()));
+        let subject = line.subject.unwrap_or_else(|| "(erased)".to_owned());
+        if group.named.len() <= NAMED && !group.named.contains(&subject) {
+            group.named.push(subject);
         }
         Ok(())
     })
@@ -160,12 +161,14 @@ async fn attention(printer: &mut Printer, store: &dyn Store, order: &Order) -> R
     // What concerns few people first: those are mended by hand.
     let mut groups: Vec<_> = groups.into_iter().collect();
     groups.sort_by_key(|(_, group)| group.count);
-    for ((state, provider, why), group) in groups {
-        printer.wrapped(&format!("{} {state} at {provider}: {why}", group.count), 2)?;
-        let rest = group.count - group.named.len() as u64;
+    for ((state, why), mut group) in groups {
+        let providers = group.providers.into_iter().collect::<Vec<_>>().join(", ");
+        printer.wrapped(&format!("{} {state} at {providers}: {why}", group.count), 2)?;
+        let more = group.named.len() > NAMED;
+        group.named.truncate(NAMED);
         let mut who = group.named.join(", ");
-        if rest > 0 {
-            who.push_str(&format!(" and {rest} more"));
+        if more {
+            who.push_str(" and others");
         }
         printer.wrapped(&who, 6)?;
         if let Some(hint) = group.hint {
