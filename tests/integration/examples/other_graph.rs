@@ -39,6 +39,7 @@ async fn main() {
         .values()
         .map(|times| u64::from(*times) - 1)
         .sum();
+    println!("reads and revocations by second: {:?}", ledger.by_second);
     println!(
         "people {} repeats {repeats} calls {} throttled {} late {} early {} tokens {}",
         ledger.revoked.len(),

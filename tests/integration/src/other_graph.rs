@@ -50,6 +50,8 @@ pub struct Ledger {
     pub early: u64,
     /// Access tokens handed out.
     pub tokens: u64,
+    /// Reads and revocations that were let through, by second since the first call.
+    pub by_second: Vec<(u32, u32)>,
 }
 
 #[derive(Debug)]
@@ -315,12 +317,18 @@ impl State {
             let error = json!({"error": {"code": "Request_ResourceNotFound", "message": "Resource does not exist."}});
             return (404, Vec::new(), error);
         };
+        let second = self.started.map_or(0, |started| started.elapsed().as_secs() as usize);
+        if self.ledger.by_second.len() <= second {
+            self.ledger.by_second.resize(second + 1, (0, 0));
+        }
         if method == "GET" {
+            self.ledger.by_second[second].0 += 1;
             return (200, Vec::new(), self.account(number));
         }
         let (before, after) = (self.behaviour.fail_before, self.behaviour.fail_after);
         let broken =
             json!({"error": {"code": "InternalServerError", "message": "broken on purpose"}});
+        self.ledger.by_second[second].1 += 1;
         if self.strikes(before) {
             return (500, Vec::new(), broken);
         }

@@ -212,6 +212,20 @@ async fn one_failure_is_no_outage() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_batch_that_is_lost_is_one_failure() {
+    let lane = lane(vec![]);
+    let mut batch = Vec::new();
+    for _ in 0..20 {
+        batch.push(revoke(&lane).await);
+    }
+    tokio::time::sleep(Duration::from_millis(5)).await;
+    for call in batch {
+        call.done(&DOWN);
+    }
+    assert_eq!(lane.status().why, None);
+}
+
+#[tokio::test(start_paused = true)]
 async fn calls_already_on_their_way_do_not_lengthen_a_pause() {
     let lane = lane(vec![]);
     let mut calls = Vec::new();

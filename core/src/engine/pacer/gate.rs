@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
+use super::Sent;
 use super::dice::Dice;
 
 /// The least and the most that a vendor's wish to wait is taken for.
@@ -88,6 +89,7 @@ pub(super) struct Gate {
     throttles: u32,
     outages: u32,
     failures: u32,
+    failed_at: Duration,
 }
 
 impl Gate {
@@ -100,6 +102,7 @@ impl Gate {
             throttles: 0,
             outages: 0,
             failures: 0,
+            failed_at: Duration::ZERO,
         }
     }
 
@@ -260,7 +263,7 @@ impl Gate {
         &mut self,
         now: Duration,
         after: Option<Duration>,
-        probe: bool,
+        sent: &Sent,
         old: bool,
         dice: &mut Dice,
     ) -> Change {
@@ -274,7 +277,7 @@ impl Gate {
                 }
                 _ => Change::None,
             },
-            State::Probing { .. } if probe => {
+            State::Probing { .. } if sent.probe => {
                 self.outages += 1;
                 let ours = now + self.outage_backoff(dice);
                 // A vendor that is down asks for a moment and is still down: ours holds when it is longer.
@@ -283,7 +286,12 @@ impl Gate {
                 Change::Longer
             }
             State::Open if !old => {
+                // Requests that travelled together fail together: that is one failure, not many in a row.
+                if asked.is_none() && self.failures > 0 && sent.at < self.failed_at {
+                    return Change::None;
+                }
                 self.failures += 1;
+                self.failed_at = now;
                 if asked.is_none() && self.failures < OUTAGE_AFTER {
                     return Change::None;
                 }

@@ -56,6 +56,7 @@ pub(super) struct Sent {
     pub(super) weight: f64,
     pub(super) epoch: u64,
     pub(super) probe: bool,
+    pub(super) at: Duration,
 }
 
 /// What outlives the process.
@@ -178,6 +179,7 @@ impl Pacer {
         Sent {
             weight,
             epoch: self.gate.epoch(),
+            at: now,
             probe,
         }
     }
@@ -231,7 +233,7 @@ impl Pacer {
         let old = sent.epoch < self.gate.epoch();
         let change = self
             .gate
-            .unavailable(now, after, sent.probe, old, &mut self.dice);
+            .unavailable(now, after, sent, old, &mut self.dice);
         self.apply(now, change);
     }
 
