@@ -1,6 +1,6 @@
 //! The person whose sessions end.
 
-use std::fmt;
+use std::fmt::{self, Write as _};
 
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
@@ -205,7 +205,12 @@ impl SubjectRef {
         hash.update(key);
         hash.update(fold(spelling).as_bytes());
         let digest = hash.finalize();
-        Self(digest[..8].iter().map(|b| format!("{b:02x}")).collect())
+        let mut text = String::with_capacity(16);
+        for byte in &digest[..8] {
+            // Writing to a string does not fail.
+            let _ = write!(text, "{byte:02x}");
+        }
+        Self(text)
     }
 }
 

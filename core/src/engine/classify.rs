@@ -216,13 +216,12 @@ fn merged(earlier: &[Step], steps: Vec<Step>) -> Vec<Step> {
 /// A step with a failure is not done, whatever the connector counted.
 fn with_failures(mut steps: Vec<Step>, failed: &[ItemFailure]) -> Vec<Step> {
     for failure in failed {
-        match steps.iter_mut().find(|step| step.name == failure.step) {
-            Some(step) => step.failed = step.failed.max(1),
-            None => {
-                let mut step = Step::new(failure.step.clone(), 0);
-                step.failed = 1;
-                steps.push(step);
-            }
+        if let Some(step) = steps.iter_mut().find(|step| step.name == failure.step) {
+            step.failed = step.failed.max(1);
+        } else {
+            let mut step = Step::new(failure.step.clone(), 0);
+            step.failed = 1;
+            steps.push(step);
         }
     }
     steps

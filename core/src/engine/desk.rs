@@ -99,7 +99,7 @@ impl Cursor {
 #[derive(Debug)]
 pub(super) enum Errand {
     /// Where it goes.
-    Settle(Fate),
+    Settle(Box<Fate>),
     /// It takes the result of another job's call.
     Share(JobKey),
 }
@@ -131,6 +131,12 @@ impl Fate {
             detail,
             used_attempt: true,
         }
+    }
+}
+
+impl From<Fate> for Errand {
+    fn from(fate: Fate) -> Self {
+        Self::Settle(Box::new(fate))
     }
 }
 
@@ -169,8 +175,8 @@ impl Desk {
     }
 
     /// Queues a job to be settled without a call.
-    pub(super) fn run_errand(&self, work: Work, errand: Errand) {
-        self.state().errands.push_back((work, errand));
+    pub(super) fn run_errand(&self, work: Work, errand: impl Into<Errand>) {
+        self.state().errands.push_back((work, errand.into()));
         self.dispatch.notify_one();
     }
 

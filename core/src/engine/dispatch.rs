@@ -83,15 +83,15 @@ async fn errands(desk: &Arc<Desk>, outcomes: &UnboundedSender<Done>) -> Result<b
     let mut ready = Vec::with_capacity(works.len());
     for (work, errand) in works {
         let fate = match errand {
-            Errand::Settle(fate) => fate,
-            Errand::Share(with) => match shared(desk, &work, with).await? {
-                Some(fate) => fate,
-                None => {
+            Errand::Settle(fate) => *fate,
+            Errand::Share(with) => {
+                let Some(fate) = shared(desk, &work, with).await? else {
                     // The job it would share with is not to be found: it makes its own call.
                     desk.make_ready(work);
                     continue;
-                }
-            },
+                };
+                fate
+            }
         };
         ready.push((work, fate));
     }
@@ -196,13 +196,11 @@ async fn batch(
     let mut admitted = vec![(first, permit)];
     while admitted.len() < MOST_CLAIMS && outcomes_waiting(desk) < MOST_UNSETTLED {
         let Some(next) = take(desk) else { break };
-        match lane.try_admit(Role::Revoke, &cost, 1, next.priority()) {
-            Some(permit) => admitted.push((next, permit)),
-            None => {
-                put_back(desk, next);
-                break;
-            }
-        }
+        let Some(permit) = lane.try_admit(Role::Revoke, &cost, 1, next.priority()) else {
+            put_back(desk, next);
+            break;
+        };
+        admitted.push((next, permit));
     }
     claim(desk, admitted, outcomes, calls).await?;
     Ok(true)
@@ -251,7 +249,7 @@ fn take(desk: &Arc<Desk>) -> Option<Work> {
         if is_protected(desk, &work) {
             let why = crate::layer::protected_account();
             let fate = Fate::refused(OutcomeName::Protected, why);
-            desk.run_errand(work, Errand::Settle(fate));
+            desk.run_errand(work, fate);
             continue;
         }
         if work.is_retry() && !desk.member.lane.may_retry() {

@@ -8,7 +8,7 @@ use tokio::task::JoinSet;
 use tokio::time::sleep;
 
 use super::classify::done_steps;
-use super::desk::{Cursor, Desk, Errand, Fate};
+use super::desk::{Cursor, Desk, Fate};
 use super::lookup;
 use super::orders::OpenOrder;
 use super::queue::Work;
@@ -203,7 +203,7 @@ fn take_in(desk: &Arc<Desk>, job: ReadyJob, order: &Arc<OpenOrder>) {
     }
     if let Some(why) = unsupported(desk, &work) {
         let fate = Fate::refused(OutcomeName::Unsupported, why);
-        desk.run_errand(work, Errand::Settle(fate));
+        desk.run_errand(work, fate);
         return;
     }
     desk.protect.notify_one();
@@ -245,7 +245,7 @@ pub(super) fn with_account(desk: &Desk, work: Work) {
         .and_then(|account| account.not_covered.clone())
     {
         let fate = Fate::refused(OutcomeName::Unsupported, why);
-        desk.run_errand(work, Errand::Settle(fate));
+        desk.run_errand(work, fate);
     } else if work.job.waited == Some(WaitReason::Unknown) && !work.checked {
         desk.state().to_check.push(work);
         desk.feed.notify_one();

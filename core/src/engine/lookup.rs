@@ -7,7 +7,7 @@ use jiff::{SignedDuration, Timestamp};
 use tokio::task::JoinSet;
 use tokio::time::sleep;
 
-use super::desk::{Desk, Errand, Fate};
+use super::desk::{Desk, Fate};
 use super::feed::with_account;
 use super::fleet::{one_each, reported};
 use super::lane::Role;
@@ -59,7 +59,7 @@ async fn resolve(desk: Arc<Desk>, works: Vec<Work>) -> Result<(), StoreError> {
             Err(error) => {
                 let why = Unsupported::new(error.to_string(), "correct the spelling");
                 let fate = Fate::refused(OutcomeName::SubjectNotFound, why);
-                desk.run_errand(work, Errand::Settle(fate));
+                desk.run_errand(work, fate);
             }
         }
     }
@@ -79,7 +79,7 @@ async fn resolve(desk: Arc<Desk>, works: Vec<Work>) -> Result<(), StoreError> {
                     Resolution::NotFound => missing.push((work, subject)),
                     Resolution::Ambiguous { count } => {
                         let fate = Fate::refused(OutcomeName::Ambiguous, ambiguous(count));
-                        desk.run_errand(work, Errand::Settle(fate));
+                        desk.run_errand(work, fate);
                     }
                     Resolution::Failed(error) => failed(&desk, work, &error),
                 }
@@ -127,7 +127,7 @@ async fn not_found(desk: &Desk, missing: Vec<(Work, Subject)>) -> Result<(), Sto
         } else {
             Fate::refused(OutcomeName::SubjectNotFound, unknown_subject())
         };
-        desk.run_errand(work, Errand::Settle(fate));
+        desk.run_errand(work, fate);
     }
     Ok(())
 }
@@ -179,7 +179,7 @@ fn failed(desk: &Desk, work: Work, error: &Error) {
     } else {
         Fate::parked(detail)
     };
-    desk.run_errand(work, Errand::Settle(fate));
+    desk.run_errand(work, fate);
 }
 
 /// Nothing could be asked: that is the lane's affair, and everybody comes again.
@@ -223,7 +223,7 @@ async fn whole_call_failed(
         if strange && work.lookups >= MAX_LOOKUPS {
             let mut detail = work.job.detail.clone();
             detail.error = Some(error.to_record());
-            desk.run_errand(work, Errand::Settle(Fate::parked(detail)));
+            desk.run_errand(work, Fate::parked(detail));
         } else {
             queue(&mut desk.state()).push(work);
         }
@@ -299,7 +299,7 @@ fn judge(desk: &Desk, mut work: Work, proof: Proof) {
                 detail,
                 used_attempt: false,
             };
-            desk.run_errand(work, Errand::Settle(fate));
+            desk.run_errand(work, fate);
         }
         Proof::SubjectMissing => {
             let detail = Detail {
@@ -311,7 +311,7 @@ fn judge(desk: &Desk, mut work: Work, proof: Proof) {
                 detail,
                 used_attempt: false,
             };
-            desk.run_errand(work, Errand::Settle(fate));
+            desk.run_errand(work, fate);
         }
         Proof::Failed(error) if error.retry() != Retry::Never && work.lookups + 1 < MAX_LOOKUPS => {
             work.lookups += 1;
@@ -336,7 +336,7 @@ fn undecided(desk: &Desk, mut work: Work) {
         with_account(desk, work);
     } else {
         let detail = work.job.detail.clone();
-        desk.run_errand(work, Errand::Settle(Fate::parked(detail)));
+        desk.run_errand(work, Fate::parked(detail));
     }
 }
 

@@ -124,7 +124,7 @@ impl Queue {
 #[derive(Debug, Default)]
 struct Turns {
     /// Orders that have something waiting, the next one first.
-    turns: VecDeque<OrderKey>,
+    order: VecDeque<OrderKey>,
     queues: HashMap<OrderKey, VecDeque<Work>>,
     len: usize,
 }
@@ -134,7 +134,7 @@ impl Turns {
         let key = work.order.key;
         let queue = self.queues.entry(key).or_default();
         if queue.is_empty() {
-            self.turns.push_back(key);
+            self.order.push_back(key);
         }
         if front {
             queue.push_front(work);
@@ -145,8 +145,8 @@ impl Turns {
     }
 
     fn pop(&mut self, may: &impl Fn(&OpenOrder) -> bool) -> Option<Work> {
-        for _ in 0..self.turns.len() {
-            let key = self.turns.pop_front()?;
+        for _ in 0..self.order.len() {
+            let key = self.order.pop_front()?;
             let Some(queue) = self.queues.get_mut(&key) else {
                 continue;
             };
@@ -157,7 +157,7 @@ impl Turns {
             if queue.is_empty() {
                 self.queues.remove(&key);
             } else {
-                self.turns.push_back(key);
+                self.order.push_back(key);
             }
             if served.is_some() {
                 self.len -= 1;
@@ -176,7 +176,7 @@ impl Turns {
             }
             !leave
         });
-        self.turns.retain(|key| self.queues.contains_key(key));
+        self.order.retain(|key| self.queues.contains_key(key));
         self.len -= removed.len();
         removed
     }

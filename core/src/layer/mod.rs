@@ -14,7 +14,7 @@ use std::time::Duration;
 use crate::connector::Roles;
 use crate::id::{ConnectorKind, ProviderName};
 use crate::provider::{Directory, Evidence, RevocationProvider, SessionInventory};
-use crate::subject::Subject;
+use crate::subject::{Identifier, Subject};
 
 use guard::Guard;
 pub(crate) use guard::protected_account;
@@ -126,12 +126,7 @@ pub fn build(roles: Roles, settings: &LayerSettings) -> Roles {
 
 /// Every text that leads to the subject of a request.
 fn spellings(subject: &Subject) -> impl Iterator<Item = &str> {
-    std::iter::once(subject.given()).chain(
-        subject
-            .identifiers()
-            .iter()
-            .map(|identifier| identifier.value()),
-    )
+    std::iter::once(subject.given()).chain(subject.identifiers().iter().map(Identifier::value))
 }
 
 #[cfg(test)]

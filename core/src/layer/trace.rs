@@ -104,6 +104,10 @@ fn tell_report(report: &Report, elapsed_ms: u64) {
     );
 }
 
+#[expect(
+    clippy::ptr_arg,
+    reason = "it is told of the very answer, which is a vector"
+)]
 fn tell_many<T>(answers: &Vec<T>, elapsed_ms: u64) {
     debug!(answers = answers.len(), elapsed_ms, "the provider answered");
 }

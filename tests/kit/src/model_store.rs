@@ -247,7 +247,7 @@ impl State {
         }
     }
 
-    fn log(&mut self, at: Timestamp, action: &str, order: Option<OrderId>, jobs: Vec<u64>) {
+    fn log(&mut self, at: Timestamp, action: &str, order: Option<OrderId>, jobs: &[u64]) {
         let seq = self.audit.len() as u64 + 1;
         let entry = serde_json::json!({
             "seq": seq, "at": at, "action": action, "order": order.map(|id| id.to_string()),
@@ -514,7 +514,7 @@ impl Store for ModelStore {
             }
         }
         let id = row.order.id;
-        state.log(now, "order_accepted", Some(id), Vec::new());
+        state.log(now, "order_accepted", Some(id), &[]);
         Ok(now)
     }
 
@@ -529,7 +529,7 @@ impl Store for ModelStore {
     async fn record_denied(&self, act: Act) -> Result<(), StoreError> {
         let now = self.clock.now();
         let mut state = self.write().await?;
-        state.log(now, act.action, act.order, Vec::new());
+        state.log(now, act.action, act.order, &[]);
         Ok(())
     }
 
@@ -659,7 +659,7 @@ impl Store for ModelStore {
             .map(|(claim, _)| claim.job.as_u64())
             .collect();
         if !started.is_empty() {
-            state.log(now, "attempts_started", None, started);
+            state.log(now, "attempts_started", None, &started);
         }
         Ok(answers)
     }
@@ -672,7 +672,7 @@ impl Store for ModelStore {
             let key = settlement.job;
             let settled = state.settle(now, settlement);
             if settled {
-                state.log(now, "job_settled", None, vec![key.as_u64()]);
+                state.log(now, "job_settled", None, &[key.as_u64()]);
             }
             held.push(settled);
         }
@@ -747,7 +747,7 @@ impl Store for ModelStore {
             if settled && let Some(order) = state.orders.get_mut(&reading.job.order()) {
                 order.order.evidence_pending -= 1;
             }
-            state.log(now, "evidence_read", None, vec![reading.job.as_u64()]);
+            state.log(now, "evidence_read", None, &[reading.job.as_u64()]);
         }
         Ok(())
     }
@@ -792,7 +792,7 @@ impl Store for ModelStore {
         {
             row.order.state = OrderState::Paused { why };
         }
-        state.log(now, act.action, act.order, Vec::new());
+        state.log(now, act.action, act.order, &[]);
         Ok(())
     }
 
@@ -804,7 +804,7 @@ impl Store for ModelStore {
         {
             row.order.state = OrderState::Open;
         }
-        state.log(now, act.action, act.order, Vec::new());
+        state.log(now, act.action, act.order, &[]);
         Ok(())
     }
 
@@ -831,7 +831,7 @@ impl Store for ModelStore {
             }
         }
         if !parked.is_empty() {
-            state.log(now, act.action, act.order, Vec::new());
+            state.log(now, act.action, act.order, &[]);
         }
         Ok(parked.len() as u64)
     }
@@ -868,7 +868,7 @@ impl Store for ModelStore {
         {
             row.order.state = OrderState::Finished;
         }
-        state.log(now, act.action, act.order, Vec::new());
+        state.log(now, act.action, act.order, &[]);
         Ok(open.len() as u64)
     }
 

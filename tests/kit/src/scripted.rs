@@ -570,13 +570,10 @@ impl Directory for Scripted {
                 if state.ambiguous.contains(&spelling) {
                     return Resolution::Ambiguous { count: 2 };
                 }
-                Resolution::Found(match state.accounts.get(&spelling) {
-                    Some(account) => account.clone(),
-                    None => {
-                        let id = spelling.split('@').next().unwrap_or(&spelling);
-                        Account::new(id, &spelling)
-                    }
-                })
+                Resolution::Found(state.accounts.get(&spelling).cloned().unwrap_or_else(|| {
+                    let id = spelling.split('@').next().unwrap_or(&spelling);
+                    Account::new(id, &spelling)
+                }))
             })
             .collect())
     }
