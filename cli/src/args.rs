@@ -392,6 +392,9 @@ pub(crate) enum Audit {
         /// The public key it must be signed with, as `audit export` prints it
         #[arg(long, value_name = "KEY")]
         public_key: Option<String>,
+        /// Checkpoints kept elsewhere (`audit.checkpoint_copy`): they show whether the end was cut off
+        #[arg(long, value_name = "FILE")]
+        checkpoints: Option<PathBuf>,
     },
     /// The whole record, for `verify_audit.py` or an auditor
     Export {

@@ -4,10 +4,10 @@ use std::fs::File;
 use std::io::BufReader;
 use std::path::Path;
 
-use rescind_core::audit::AuditEntry;
 use rescind_core::audit::export::{self, ExportWriter, Header};
-use rescind_core::audit::note::PublicKey;
+use rescind_core::audit::note::{self, PublicKey};
 use rescind_core::audit::verify::{Verdict, Verification};
+use rescind_core::audit::{AuditEntry, Checkpoint};
 use rescind_core::store::Store;
 use rescind_store::{Ed25519, StateFolder};
 use serde::Serialize;
@@ -33,18 +33,22 @@ pub(crate) async fn run(options: Audit, app: &mut App) -> Result<Exit, Failure> 
         Audit::Verify {
             file: Some(file),
             public_key,
+            checkpoints,
         } => {
-            let verdict = verify_file(&file, public_key.as_deref())?;
+            let copied = read_copied(checkpoints.as_deref())?;
+            let verdict = verify_file(&file, public_key.as_deref(), &copied)?;
             print_verdict(app, &verdict, public_key.is_some())
         }
         Audit::Verify {
             file: None,
             public_key,
+            checkpoints,
         } => {
+            let copied = read_copied(checkpoints.as_deref())?;
             let (folder, store) = app.state()?;
             let given = public_key.as_deref().map(read_key).transpose()?;
             let key = given.clone().unwrap_or_else(|| folder.public_key().clone());
-            let verdict = verify_state(store.as_ref(), &key).await?;
+            let verdict = verify_state(store.as_ref(), &key, copied).await?;
             print_verdict(app, &verdict, given.is_some())
         }
         Audit::Export { redact } => {
@@ -173,21 +177,40 @@ fn read_key(text: &str) -> Result<PublicKey, Failure> {
         .map_err(|error| Failure::usage(format!("{error}")))
 }
 
-fn verify_file(file: &Path, key: Option<&str>) -> Result<Verdict, Failure> {
+fn read_copied(file: Option<&Path>) -> Result<Vec<Checkpoint>, Failure> {
+    let Some(file) = file else {
+        return Ok(Vec::new());
+    };
+    let text = std::fs::read_to_string(file)
+        .map_err(|error| Failure::usage(format!("{} cannot be read: {error}", file.display())))?;
+    note::read_copies(&text).ok_or_else(|| {
+        Failure::usage(format!(
+            "{} is not a file of signed checkpoints",
+            file.display()
+        ))
+    })
+}
+
+fn verify_file(file: &Path, key: Option<&str>, copied: &[Checkpoint]) -> Result<Verdict, Failure> {
     let key = key.map(read_key).transpose()?;
     let input = File::open(file)
         .map_err(|error| Failure::usage(format!("{} cannot be read: {error}", file.display())))?;
     Ok(export::verify(
         BufReader::new(input),
         key.as_ref(),
-        &[],
+        copied,
         &Ed25519,
     )?)
 }
 
-async fn verify_state(store: &dyn Store, key: &PublicKey) -> Result<Verdict, Failure> {
+async fn verify_state(
+    store: &dyn Store,
+    key: &PublicKey,
+    copied: Vec<Checkpoint>,
+) -> Result<Verdict, Failure> {
     // Checkpoints first: one that is signed while entries are read would cover entries that were not seen.
-    let checkpoints = store.checkpoints().await?;
+    let mut checkpoints = store.checkpoints().await?;
+    checkpoints.extend(copied);
     let mut verification = Verification::new(key, &checkpoints, &Ed25519);
     let mut after = 0;
     loop {

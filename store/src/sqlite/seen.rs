@@ -11,8 +11,8 @@ use rusqlite::{Connection, OptionalExtension as _};
 
 use super::writer::Outcome;
 
-/// So many fresh hashes are held before they move: sorted, they share pages, and the map stays below 2 MB.
-const FRESH: usize = 32_768;
+/// So many fresh hashes are held before they move: sorted, they share pages, and the map stays below 6 MB.
+const FRESH: usize = 131_072;
 
 #[derive(Debug)]
 pub(super) struct Seen {
