@@ -1,5 +1,6 @@
 //! The configuration as the program uses it.
 
+use std::fmt;
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -19,7 +20,7 @@ use crate::id::{ConnectorKind, ProviderName};
 use crate::subject::Subject;
 
 /// A configuration without problems.
-#[derive(Debug, Clone)]
+#[derive(Clone)]
 #[non_exhaustive]
 pub struct Config {
     /// The folder that holds orders, outcomes and the audit record.
@@ -36,6 +37,18 @@ pub struct Config {
     pub http: HttpSettings,
     pub(super) places: Places,
     pub(super) warnings: Vec<Problem>,
+}
+
+impl fmt::Debug for Config {
+    /// Shows how many are protected, not who.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Config")
+            .field("state_dir", &self.state_dir)
+            .field("protected", &self.protected.len())
+            .field("providers", &self.providers)
+            .field("guards", &self.guards)
+            .finish_non_exhaustive()
+    }
 }
 
 /// One provider as configured.

@@ -1,5 +1,6 @@
 //! From a request to a staged order that waits for a yes.
 
+use std::fmt;
 use std::sync::Arc;
 
 use jiff::Timestamp;
@@ -20,7 +21,7 @@ use crate::order::{Actor, Note, OrderDraft};
 use crate::store::{Acceptance, Act, Store};
 
 /// What a planner works with.
-#[derive(Debug, Clone)]
+#[derive(Clone)]
 pub struct PlannerParts {
     /// Where orders are staged.
     pub store: Arc<dyn Store>,
@@ -30,6 +31,17 @@ pub struct PlannerParts {
     pub protected: Vec<String>,
     /// What stops an order.
     pub guards: Guards,
+}
+
+impl fmt::Debug for PlannerParts {
+    /// Shows how many are protected, not who.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("PlannerParts")
+            .field("fleet", &self.fleet)
+            .field("protected", &self.protected.len())
+            .field("guards", &self.guards)
+            .finish_non_exhaustive()
+    }
 }
 
 /// Makes plans, and orders of them: the one way in for whoever orders.

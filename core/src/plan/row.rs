@@ -1,10 +1,12 @@
 //! One row of input, whatever it was written in.
 
+use std::fmt;
+
 use super::columns::{Column, Names, quoted};
 use crate::subject::{Subject, SubjectError};
 
 /// A person as a row names them.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Clone, PartialEq, Eq)]
 pub(super) struct Row {
     /// The person, as given.
     pub(super) subject: String,
@@ -67,6 +69,17 @@ impl RowBuilder {
             own_ids: self.own_ids,
             has_note: self.has_note,
         })
+    }
+}
+
+impl fmt::Debug for Row {
+    /// Shows where to, not who.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let own_ids: Vec<u16> = self.own_ids.iter().map(|(target, _)| *target).collect();
+        f.debug_struct("Row")
+            .field("provider", &self.provider)
+            .field("own_ids", &own_ids)
+            .finish_non_exhaustive()
     }
 }
 

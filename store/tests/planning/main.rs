@@ -203,6 +203,8 @@ async fn a_dry_run_says_the_same_and_leaves_nothing() {
     let orders = world.store.orders(None, 9).await.expect("orders");
     assert_eq!(orders.len(), 1);
     assert_eq!(orders[0].key, accepted.key);
+    let shown = format!("{:?}", world.planned(list()).await.summary);
+    assert!(!shown.contains('@'), "{shown}");
     let json = serde_json::to_value(&world.planned(list()).await.summary).expect("JSON");
     for key in [
         "hash",

@@ -231,9 +231,7 @@ impl Pacer {
     /// A call found nobody, or nobody in time.
     pub(super) fn unavailable(&mut self, now: Duration, sent: &Sent, after: Option<Duration>) {
         let old = sent.epoch < self.gate.epoch();
-        let change = self
-            .gate
-            .unavailable(now, after, sent, old, &mut self.dice);
+        let change = self.gate.unavailable(now, after, sent, old, &mut self.dice);
         self.apply(now, change);
     }
 
