@@ -104,7 +104,7 @@ impl Roles {
 pub struct ConnectorInfo {
     /// The kind.
     pub kind: ConnectorKind,
-    /// The vendor's product, such as "Microsoft Entra ID".
+    /// The vendor's product, as the vendor writes it.
     pub title: &'static str,
     /// One sentence: what it ends.
     pub summary: &'static str,

@@ -11,7 +11,7 @@ use uuid::Uuid;
 #[error("{0}")]
 pub struct NameError(pub(crate) String);
 
-/// Column names of an input file that no provider may be called (`design.md` §6).
+/// Column names of an input file that no provider may be called.
 pub const RESERVED_COLUMNS: &[&str] =
     &["subject", "user", "email", "upn", "id", "provider", "note"];
 

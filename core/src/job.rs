@@ -1,4 +1,4 @@
-//! The states of a job, and the only edges between them (`reliability.md` §2).
+//! The states of a job, and the only edges between them.
 
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};

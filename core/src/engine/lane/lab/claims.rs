@@ -10,23 +10,23 @@ const fn secs(n: u64) -> Duration {
 }
 
 fn experiments() -> Vec<Run> {
-    let graph = || Limiter::bucket(20.0, 3000.0);
-    let google = || Limiter::fixed(2400, secs(60));
+    let bucket = || Limiter::bucket(20.0, 3000.0);
+    let minutes = || Limiter::fixed(2400, secs(60));
     vec![
-        Run::new("graph known", graph()).knowing(Budget::bucket("calls", 3000, secs(150))),
-        Run::new("graph unknown", graph()),
-        Run::new("graph unknown, load told", graph()).telling_load(),
-        Run::new("graph known, load told", graph())
+        Run::new("bucket known", bucket()).knowing(Budget::bucket("calls", 3000, secs(150))),
+        Run::new("bucket unknown", bucket()),
+        Run::new("bucket unknown, load told", bucket()).telling_load(),
+        Run::new("bucket known, load told", bucket())
             .knowing(Budget::bucket("calls", 3000, secs(150)))
             .telling_load(),
-        Run::new("graph unknown batch", graph()).batch(20),
-        Run::new("graph unknown 0 ms", graph()).latency(0, 2),
-        Run::new("graph unknown 200 ms", graph()).latency(200, 200),
-        Run::new("graph silent", graph().silent()),
-        Run::new("google known", google()).knowing(Budget::window("calls", 2400, secs(60))),
-        Run::new("google unknown", google()),
-        Run::new("google unknown 8", google()).at_once(8),
-        Run::new("google silent", google().silent()),
+        Run::new("bucket unknown batch", bucket()).batch(20),
+        Run::new("bucket unknown 0 ms", bucket()).latency(0, 2),
+        Run::new("bucket unknown 200 ms", bucket()).latency(200, 200),
+        Run::new("bucket silent", bucket().silent()),
+        Run::new("minutes known", minutes()).knowing(Budget::window("calls", 2400, secs(60))),
+        Run::new("minutes unknown", minutes()),
+        Run::new("minutes unknown 8", minutes()).at_once(8),
+        Run::new("minutes silent", minutes().silent()),
         Run::new("sliding 2400/60 known", Limiter::sliding(2400, secs(60)))
             .knowing(Budget::window("calls", 2400, secs(60))),
         Run::new("sliding 2400/60", Limiter::sliding(2400, secs(60))),
@@ -122,9 +122,9 @@ fn only(names: &[&str]) {
 #[test]
 fn keeps_the_documented_quotas_without_a_throttle() {
     only(&[
-        "graph known",
-        "graph known, load told",
-        "google known",
+        "bucket known",
+        "bucket known, load told",
+        "minutes known",
         "1/s known",
     ]);
 }
@@ -132,9 +132,9 @@ fn keeps_the_documented_quotas_without_a_throttle() {
 #[test]
 fn finds_an_unknown_bucket() {
     only(&[
-        "graph unknown",
-        "graph unknown, load told",
-        "graph unknown 200 ms",
+        "bucket unknown",
+        "bucket unknown, load told",
+        "bucket unknown 200 ms",
         "10/s burst 10",
         "1/s",
     ]);
@@ -143,8 +143,8 @@ fn finds_an_unknown_bucket() {
 #[test]
 fn finds_an_unknown_window() {
     only(&[
-        "google unknown 8",
-        "google silent",
+        "minutes unknown 8",
+        "minutes silent",
         "sliding 2400/60",
         "penalty 2400/60",
     ]);
@@ -172,7 +172,7 @@ fn a_load_that_is_told_saves_refusals() {
 
 #[test]
 fn a_hundred_thousand_people_take_little_more_than_the_quota_asks() {
-    let run = Run::new("graph 100,000", Limiter::bucket(20.0, 3000.0))
+    let run = Run::new("bucket 100,000", Limiter::bucket(20.0, 3000.0))
         .knowing(Budget::bucket("calls", 3000, secs(150)))
         .batch(20)
         .lasts(4996);
