@@ -1,6 +1,6 @@
 //! `rescind connectors`: what this build can speak to.
 
-use rescind_core::connector::{ConnectorInfo, Registry};
+use rescind_core::connector::{Connector, ConnectorInfo, Registry};
 use serde::Serialize;
 
 use crate::args::Connectors;
@@ -76,7 +76,7 @@ pub(crate) fn run(
     };
     let Some(info) = registry
         .iter()
-        .map(|connector| connector.describe())
+        .map(Connector::describe)
         .find(|info| info.kind.as_str() == kind)
     else {
         let kinds: Vec<_> = registry.kinds().iter().map(ToString::to_string).collect();

@@ -58,7 +58,7 @@ async fn list(
         .collect();
     if let Some(without) = members
         .iter()
-        .find(|member| !member.roles.inventory.is_some())
+        .find(|member| member.roles.inventory.is_none())
     {
         return Err(Failure::usage(format!(
             "{} cannot name single sessions or grants",
@@ -76,7 +76,7 @@ async fn list(
             member
                 .resolve(&subjects, Priority::Urgent)
                 .await
-                .map_err(provider_failure)?,
+                .map_err(|error| provider_failure(&error))?,
         ) {
             let account = match resolution {
                 Resolution::Found(account) => account,
@@ -94,7 +94,7 @@ async fn list(
             let items = member
                 .items(&account.id, Priority::Urgent)
                 .await
-                .map_err(provider_failure)?;
+                .map_err(|error| provider_failure(&error))?;
             lines.extend(items.into_iter().map(|what| Line {
                 item: ItemRef::new(&account.id, &what.id).to_string(),
                 subject: subject.given().to_owned(),
@@ -156,7 +156,7 @@ fn why_not(resolution: Resolution) -> String {
     }
 }
 
-fn provider_failure(error: rescind_core::error::Error) -> Failure {
+fn provider_failure(error: &rescind_core::error::Error) -> Failure {
     let failure = Failure::new(Exit::Fault, "provider", error.to_string());
     match error.hint() {
         Some(hint) => failure.with_hint(hint.to_owned()),

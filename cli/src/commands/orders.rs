@@ -120,10 +120,10 @@ async fn show(app: &mut App, id: &str, state: &[String]) -> Result<Exit, Failure
     let order = find_order(store.as_ref(), id).await?;
     match app.printer.format() {
         Output::Json => {
-            job::print_json(&mut app.printer, store.as_ref(), &[order], false, &states).await?
+            job::print_json(&mut app.printer, store.as_ref(), &[order], false, &states).await?;
         }
         Output::Jsonl | Output::Csv => {
-            job::print_lines(&mut app.printer, store.as_ref(), &[order], &states).await?
+            job::print_lines(&mut app.printer, store.as_ref(), &[order], &states).await?;
         }
         Output::Text => {
             summary::print(&mut app.printer, store.as_ref(), None, &order).await?;
@@ -189,7 +189,7 @@ async fn export(app: &mut App, id: &str) -> Result<Exit, Failure> {
     let order = find_order(store.as_ref(), id).await?;
     match app.printer.format() {
         Output::Json => {
-            job::print_json(&mut app.printer, store.as_ref(), &[order], false, &[]).await?
+            job::print_json(&mut app.printer, store.as_ref(), &[order], false, &[]).await?;
         }
         _ => job::print_lines(&mut app.printer, store.as_ref(), &[order], &[]).await?,
     }

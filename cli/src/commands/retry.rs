@@ -24,13 +24,8 @@ pub(crate) async fn run(
             return Err(failure);
         }
     };
-    let note = match note.or_else(|| order.note.clone()) {
-        Some(note) => note,
-        None => {
-            return Err(
-                Failure::usage("the order's note was erased").with_hint("say why with --note")
-            );
-        }
+    let Some(note) = note.or_else(|| order.note.clone()) else {
+        return Err(Failure::usage("the order's note was erased").with_hint("say why with --note"));
     };
     if order.counts.parked + order.counts.refused == 0 {
         world.close().await;

@@ -198,7 +198,7 @@ async fn print_orders(
     match app.printer.format() {
         Output::Json => job::print_json(&mut app.printer, store, orders, with_orders, &[]).await?,
         Output::Jsonl | Output::Csv => {
-            job::print_lines(&mut app.printer, store, orders, &[]).await?
+            job::print_lines(&mut app.printer, store, orders, &[]).await?;
         }
         Output::Text => {
             for order in orders {

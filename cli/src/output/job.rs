@@ -1,5 +1,6 @@
 //! Orders and jobs as scripts and people read them: a versioned contract.
 
+use std::fmt::Write as _;
 use std::io;
 
 use jiff::Timestamp;
@@ -283,7 +284,7 @@ pub(crate) fn steps_text(steps: &[Step]) -> String {
         .map(|step| {
             let mut text = format!("{} {}", step.name, step.ended);
             if step.failed > 0 {
-                text.push_str(&format!(" ({} failed)", step.failed));
+                let _ = write!(text, " ({} failed)", step.failed);
             }
             text
         })

@@ -96,7 +96,9 @@ impl Printer {
             writer.write_field(cell::spreadsheet(field.as_ref()).as_ref())?;
         }
         writer.write_record(None::<&[u8]>)?;
-        let record = writer.into_inner().map_err(|error| error.into_error())?;
+        let record = writer
+            .into_inner()
+            .map_err(csv::IntoInnerError::into_error)?;
         self.write_with(|out| out.write_all(&record))
     }
 

@@ -2,6 +2,7 @@
 
 mod cloud;
 
+use std::fmt::Write as _;
 use std::io::Cursor;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
@@ -542,7 +543,9 @@ async fn a_large_file_streams_through_without_a_look_up() {
     let world = World::new(&[(&cloud, &[])]).await;
     let rows = (0..PEOPLE + PEOPLE / 10).map(|n| n % PEOPLE);
     let mut table = "email,note\n".to_owned();
-    rows.for_each(|n| table.push_str(&format!("person{n:06}@contoso.com,\n")));
+    for n in rows {
+        writeln!(table, "person{n:06}@contoso.com,").unwrap();
+    }
     let plan = world.planned(request().with_input(text(&table))).await;
     let summary = &plan.summary;
     assert_eq!((summary.people, summary.jobs), (PEOPLE, PEOPLE));

@@ -9,6 +9,7 @@ use std::time::Duration;
 use rescind_integration::other_graph::{Behaviour, OtherGraph};
 
 #[tokio::main]
+#[expect(clippy::print_stdout, reason = "what it prints is its result")]
 async fn main() {
     let mut args = std::env::args().skip(1);
     let seconds = args.next().and_then(|text| text.parse().ok()).unwrap_or(60);
@@ -24,7 +25,7 @@ async fn main() {
             "fail_after" => behaviour.fail_after = number,
             "void_every" => behaviour.void_every = number,
             "latency_ms" => {
-                behaviour.latency = Duration::from_millis(number.unwrap_or_default().into())
+                behaviour.latency = Duration::from_millis(number.unwrap_or_default().into());
             }
             other => panic!("there is no knob {other}"),
         }

@@ -1,5 +1,6 @@
 //! The program under test, as a user runs it: a process of its own in a folder of its own.
 
+use std::fmt::Write as _;
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Output, Stdio};
@@ -69,7 +70,7 @@ quota = "unlimited"
     pub fn people(&self, name: &str, numbers: std::ops::Range<u64>) -> PathBuf {
         let mut text = String::from("subject\n");
         for number in numbers {
-            text.push_str(&format!("u{number}@contoso.com\n"));
+            let _ = writeln!(text, "u{number}@contoso.com");
         }
         self.write(name, &text)
     }
@@ -90,7 +91,7 @@ quota = "unlimited"
 
     /// Runs it to its end.
     pub fn run(&self, args: &[&str]) -> Ran {
-        Ran::of(self.command(args).output().expect("the program starts"))
+        Ran::of(&self.command(args).output().expect("the program starts"))
     }
 
     /// Runs it to its end with something on standard input.
@@ -99,7 +100,7 @@ quota = "unlimited"
         fs::write(&file, input).expect("the folder can be written");
         let mut command = self.command(args);
         command.stdin(fs::File::open(&file).expect("just written"));
-        Ran::of(command.output().expect("the program starts"))
+        Ran::of(&command.output().expect("the program starts"))
     }
 
     /// Starts it and lets it run; its output goes nowhere.
@@ -125,7 +126,7 @@ pub struct Ran {
 
 impl Ran {
     /// Takes what a process left behind.
-    pub fn of(output: Output) -> Self {
+    pub fn of(output: &Output) -> Self {
         Self {
             code: output.status.code(),
             stdout: String::from_utf8_lossy(&output.stdout).into_owned(),

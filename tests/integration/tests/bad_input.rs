@@ -13,7 +13,7 @@ async fn run(desk: &Desk, args: &[&str], input: Option<&[u8]>) -> Ran {
     let output = tokio::task::spawn_blocking(move || command.output())
         .await
         .expect("the thread ends");
-    Ran::of(output.expect("the program starts"))
+    Ran::of(&output.expect("the program starts"))
 }
 
 const YES: [&str; 4] = ["--note", "test", "--yes", "--max-subjects=100000"];

@@ -30,7 +30,7 @@ async fn run(desk: &Desk, args: &[&str]) -> Ran {
     let output = tokio::task::spawn_blocking(move || command.output())
         .await
         .expect("the thread ends");
-    Ran::of(output.expect("the program starts"))
+    Ran::of(&output.expect("the program starts"))
 }
 
 #[track_caller]

@@ -70,10 +70,9 @@ impl Queue {
 
     /// Rings for one waiter; `false` when it is not here any more.
     pub(super) fn ring(&self, id: u64) -> bool {
-        let all = self.lines.iter().flatten();
-        let found = all
-            .filter_map(|line| Some(&line[line.binary_search_by_key(&id, |w| w.id).ok()?]))
-            .next();
+        let mut all = self.lines.iter().flatten();
+        let found =
+            all.find_map(|line| Some(&line[line.binary_search_by_key(&id, |w| w.id).ok()?]));
         found.inspect(|waiter| waiter.bell.notify_one()).is_some()
     }
 

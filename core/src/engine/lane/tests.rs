@@ -185,12 +185,12 @@ async fn an_outage_of_a_day_sees_one_probe_in_thirty_seconds() {
         revoke(&lane).await.done(&DOWN);
         probes.push(start.elapsed());
     }
-    let late: Vec<_> = probes
+    let spaced: Vec<_> = probes
         .iter()
         .filter(|at| **at > Duration::from_secs(60))
         .collect();
-    for pair in late.windows(2) {
-        assert!(*pair[1] - *pair[0] >= Duration::from_secs(30));
+    for pair in spaced.windows(2) {
+        assert!(pair[1].saturating_sub(*pair[0]) >= Duration::from_secs(30));
     }
     assert!((2000..2890).contains(&probes.len()), "{}", probes.len());
 

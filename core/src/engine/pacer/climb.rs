@@ -35,9 +35,10 @@ impl Climb {
             let way = t.as_secs_f64() / TO_SURE.as_secs_f64();
             return self.sure * (STEP_BACK + (1.0 - STEP_BACK) * way);
         }
-        let to_hoped = self.to_hoped();
+        let to_hoped = self.reaches_hoped();
         if t < to_hoped {
-            let way = (t - TO_SURE).as_secs_f64() / (to_hoped - TO_SURE).as_secs_f64();
+            let from_sure = |then: Duration| then.saturating_sub(TO_SURE).as_secs_f64();
+            let way = from_sure(t) / from_sure(to_hoped);
             return self.sure + (self.hoped - self.sure) * way;
         }
         match t.checked_sub(to_hoped + self.hold) {
@@ -51,10 +52,10 @@ impl Climb {
 
     /// Whether the hoped rate has been kept for long enough to be proved.
     pub(super) fn held(&self, now: Duration) -> bool {
-        now.saturating_sub(self.since) > self.to_hoped() + PROOF.max(self.hold / 2)
+        now.saturating_sub(self.since) > self.reaches_hoped() + PROOF.max(self.hold / 2)
     }
 
-    fn to_hoped(&self) -> Duration {
+    fn reaches_hoped(&self) -> Duration {
         if self.hoped > self.sure * 1.01 {
             TO_HOPED
         } else {

@@ -59,15 +59,16 @@ impl Pace {
 
     /// The pace that a former process had learnt.
     pub(super) fn learnt(rate: f64) -> Self {
-        let mut pace = Self::default();
-        pace.climb = Some(Climb {
-            since: Duration::ZERO,
-            sure: rate,
-            hoped: rate,
-            hold: MINUTE,
-            unsure: 0.0,
-        });
-        pace
+        Self {
+            climb: Some(Climb {
+                since: Duration::ZERO,
+                sure: rate,
+                hoped: rate,
+                hold: MINUTE,
+                unsure: 0.0,
+            }),
+            ..Self::default()
+        }
     }
 
     /// The rate it is climbing to.

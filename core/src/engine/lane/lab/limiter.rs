@@ -150,7 +150,7 @@ impl Limiter {
                     self.level -= 1.0;
                     return Ok(());
                 }
-                window + per - now
+                (window + per).saturating_sub(now)
             }
             Shape::Sliding {
                 units,
@@ -168,7 +168,7 @@ impl Limiter {
                 if refused_count {
                     self.taken.push_back(now);
                 }
-                self.taken[self.taken.len() - limit] + per - now
+                (self.taken[self.taken.len() - limit] + per).saturating_sub(now)
             }
         };
         Err(self

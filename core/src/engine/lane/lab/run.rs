@@ -178,13 +178,12 @@ impl World {
             let mut ledger = self.ledger.lock().unwrap();
             for verdict in &verdicts {
                 ledger.early += u32::from(ledger.silent.0 < left && left < ledger.silent.1);
-                match verdict {
-                    Ok(()) => ledger.accepted += 1,
-                    Err(_) => {
-                        ledger.refused += 1;
-                        let blast = ledger.first.is_none_or(|first| left < first);
-                        ledger.refused_late += u32::from(now > Duration::from_secs(1) && !blast);
-                    }
+                if verdict.is_ok() {
+                    ledger.accepted += 1;
+                } else {
+                    ledger.refused += 1;
+                    let blast = ledger.first.is_none_or(|first| left < first);
+                    ledger.refused_late += u32::from(now > Duration::from_secs(1) && !blast);
                 }
             }
         }
