@@ -317,7 +317,9 @@ impl State {
             let error = json!({"error": {"code": "Request_ResourceNotFound", "message": "Resource does not exist."}});
             return (404, Vec::new(), error);
         };
-        let second = self.started.map_or(0, |started| started.elapsed().as_secs() as usize);
+        let second = self
+            .started
+            .map_or(0, |started| started.elapsed().as_secs() as usize);
         if self.ledger.by_second.len() <= second {
             self.ledger.by_second.resize(second + 1, (0, 0));
         }
