@@ -87,8 +87,16 @@ async fn begin(
     let now = desk.now();
     let size = desk.member.descriptor.subjects_per_read.max(1);
     let room = READS_AT_ONCE.saturating_sub(reads.len()) * size;
-    if room == 0 || desk.state().evidence_at.is_none_or(|at| at > now) {
+    if room == 0 {
         return Ok(false);
+    }
+    {
+        let mut state = desk.state();
+        if state.evidence_at.is_none_or(|at| at > now) {
+            return Ok(false);
+        }
+        // What is confirmed from here on says itself when it is due; the store's answers below may be older.
+        state.evidence_at = None;
     }
     let in_flight: Vec<JobKey> = reading.iter().copied().collect();
     let store = &desk.run.store;
@@ -98,8 +106,12 @@ async fn begin(
     if due.len() < room {
         let next = store.next_due(&desk.member.name).await?.evidence;
         // What is being read now is still due in the store; it rings when it is recorded.
-        let next = next.map(|at| at.max(later(now, Duration::from_millis(100))));
-        desk.state().evidence_at = next;
+        if let Some(at) = next {
+            let at = at.max(later(now, Duration::from_millis(100)));
+            desk.state().evidence_by(at);
+        }
+    } else {
+        desk.state().evidence_by(now);
     }
     if due.is_empty() {
         return Ok(false);
@@ -168,7 +180,7 @@ async fn record(
             .collect(),
         // The provider could not be asked at all: no read is used up, and the lane knows how long to wait.
         Err(_) => {
-            desk.state().evidence_at = Some(later(now, LOOK_EVERY));
+            desk.state().evidence_by(later(now, LOOK_EVERY));
             return Ok(());
         }
     };

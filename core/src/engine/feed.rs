@@ -97,27 +97,31 @@ async fn fetch(desk: &Arc<Desk>, looked_again: &mut Timestamp) -> Result<bool, S
 async fn wake(desk: &Arc<Desk>) -> Result<usize, StoreError> {
     let now = desk.now();
     let room = {
-        let state = desk.state();
+        let mut state = desk.state();
         if state.wake_at.is_none_or(|at| at > now) {
             return Ok(0);
         }
-        desk.window
-            .saturating_sub(state.count(true).max(state.count(false)))
+        let room = desk
+            .window
+            .saturating_sub(state.count(true).max(state.count(false)));
+        if room == 0 {
+            return Ok(0);
+        }
+        // What is settled from here on says itself when it is due; the store's answer below may be older than that.
+        state.wake_at = None;
+        room
     };
-    if room == 0 {
-        return Ok(0);
-    }
     let store = &desk.run.store;
     let woken = store.wake(&desk.member.name, now, room).await?;
     let due = store.next_due(&desk.member.name).await?;
     let came = woken.len();
-    {
-        let mut state = desk.state();
-        state.wake_at = if came == 0 {
-            due.job.map(|at| at.max(later(now, LOOK_EVERY)))
+    if let Some(at) = due.job {
+        let at = if came == 0 {
+            at.max(later(now, LOOK_EVERY))
         } else {
-            due.job
+            at
         };
+        desk.state().wake_by(at);
     }
     let (active, _) = desk.run.orders.active();
     for job in woken {

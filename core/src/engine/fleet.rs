@@ -6,6 +6,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use futures_util::{StreamExt, TryStreamExt, stream};
+use jiff::Timestamp;
 
 use super::classify::verdict_of;
 use super::lane::{Lane, LaneFault, LaneSettings, Permit, Role, Verdict};
@@ -22,7 +23,7 @@ use crate::provider::{
     Account, Capabilities, Descriptor, InventoryItem, MemberPage, PageToken, ProbeReport,
     Resolution,
 };
-use crate::store::{Store, StoreError};
+use crate::store::{Spent, Store, StoreError};
 use crate::subject::Subject;
 
 /// One provider as the configuration names it, built by its connector.
@@ -170,6 +171,7 @@ pub struct Member {
     /// Whether only its own answers set the pace.
     pub unlimited: bool,
     protected: Arc<Protected>,
+    clock: Arc<dyn Clock>,
     port: Arc<dyn LanePort>,
     seen: Mutex<HashMap<String, Account>>,
 }
@@ -195,11 +197,7 @@ impl Member {
         let max_in_flight = provider.max_in_flight.unwrap_or(descriptor.max_in_flight);
         let budgets = provider.quota.apply(&descriptor.budgets);
         let unlimited = provider.quota == Quota::Unlimited;
-        let longest = budgets.iter().map(|budget| budget.per).max();
-        let now = clock.now();
-        let since = now.checked_sub(longest.unwrap_or_default()).unwrap_or(now);
-        let memory = store.load_lane(&provider.name).await?;
-        let spent = store.spent(&provider.name, since).await?;
+        let (memory, spent) = left_by_others(store, &provider.name, &budgets, clock.now()).await?;
         let mut settings = LaneSettings::new(provider.name.clone(), budgets.clone(), max_in_flight);
         settings.unlimited = unlimited;
         let lane = Lane::open(settings, Arc::clone(clock), memory.as_deref(), &spent);
@@ -223,10 +221,22 @@ impl Member {
             budgets,
             unlimited,
             protected,
+            clock: Arc::clone(clock),
             port: Arc::new(lane.clone()),
             lane,
             seen: Mutex::default(),
         }))
+    }
+
+    /// Lets the lane go on where the working process has left it that is gone now.
+    ///
+    /// # Errors
+    /// Those of the store.
+    pub(super) async fn take_over(&self, store: &dyn Store) -> Result<(), StoreError> {
+        let now = self.clock.now();
+        let (memory, spent) = left_by_others(store, &self.name, &self.budgets, now).await?;
+        self.lane.take_over(memory.as_deref(), &spent);
+        Ok(())
     }
 
     /// A context that pays through this member's lane.
@@ -405,6 +415,19 @@ impl Member {
         let permit = permit.map_err(|fault| stopped(&fault))?;
         Ok((permit, self.context(priority).prepaid(cost)))
     }
+}
+
+/// The memory of a lane, and what was spent there within its longest budget.
+async fn left_by_others(
+    store: &dyn Store,
+    provider: &ProviderName,
+    budgets: &[Budget],
+    now: Timestamp,
+) -> Result<(Option<String>, Vec<Spent>), StoreError> {
+    let longest = budgets.iter().map(|budget| budget.per).max();
+    let since = now.checked_sub(longest.unwrap_or_default()).unwrap_or(now);
+    let memory = store.load_lane(provider).await?;
+    Ok((memory, store.spent(provider, since).await?))
 }
 
 /// Tells the lane what a read showed of its provider's health.

@@ -38,6 +38,7 @@ impl Engine {
             return self.run(goal, stop).await;
         }
         // A person's acts do not wait for the lock: the working process sees them within a second.
+        let store = self.parts.store.as_ref();
         run::check(&self.parts).await?;
         run::begin(&self.parts, goal).await?;
         loop {
@@ -50,6 +51,10 @@ impl Engine {
                 () = sleep(POLL) => {}
             }
             if lock.try_take()? {
+                // What the lanes knew when this process began is old: the other one has paused and spent since.
+                for member in self.parts.fleet.members() {
+                    member.take_over(store).await?;
+                }
                 return self.work(goal, true, stop).await;
             }
         }

@@ -219,6 +219,13 @@ pub(super) async fn settle(
             settlement.used_attempt = fate.used_attempt;
             settlements.push(settlement);
         }
+        {
+            // Until this is written nobody can fetch them again; from then on, somebody who is quick may.
+            let mut state = desk.state();
+            for (work, _) in &works {
+                state.forget(work);
+            }
+        }
         let held = desk.run.store.settle(settlements).await?;
         let mut dead = Vec::new();
         {
@@ -237,7 +244,6 @@ pub(super) async fn settle(
                     state.evidence_by(at);
                 }
                 state.running.remove(&work.key());
-                state.forget(&work);
                 if let Some(account) = &work.account
                     && state.in_flight.get(&account.id) == Some(&work.key())
                 {

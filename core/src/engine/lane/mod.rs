@@ -44,7 +44,8 @@ pub struct Lane {
 struct Inner {
     settings: LaneSettings,
     clock: Arc<dyn Clock>,
-    opened: Instant,
+    /// When the pacer's clock began.
+    opened: Mutex<Instant>,
     desk: Mutex<Desk>,
     changed: Notify,
 }
@@ -86,36 +87,28 @@ impl Lane {
         spent: &[Spent],
         seed: u64,
     ) -> Self {
-        let now = clock.now();
-        let mut before: Vec<_> = spent
-            .iter()
-            .map(|row| {
-                // A row stands for a whole second; all of it may have been spent at its end.
-                let end = memory::later(row.at, Duration::from_secs(1)).min(now);
-                let age = Duration::try_from(now.duration_since(end)).unwrap_or_default();
-                (age, row.budget.as_str(), f64::from(row.units))
-            })
-            .collect();
-        before.sort_by_key(|row| std::cmp::Reverse(row.0));
-        let budgets = if settings.unlimited {
-            &[][..]
-        } else {
-            &settings.budgets
-        };
-        let learnt = memory
-            .map(|text| memory::read(text, now))
-            .unwrap_or_default();
-        let pacer = Pacer::resumed(budgets, &before, &learnt, seed);
+        let pacer = pacer(&settings, clock.now(), memory, spent, seed);
         let desk = Desk::new(pacer, settings.max_in_flight);
         Self {
             inner: Arc::new(Inner {
                 settings,
                 clock,
-                opened: Instant::now(),
+                opened: Mutex::new(Instant::now()),
                 desk: Mutex::new(desk),
                 changed: Notify::new(),
             }),
         }
+    }
+
+    /// Takes over what a working process that is gone has left: its pause, its pace, and what it spent. Calls of this
+    /// lane must not be under way.
+    pub fn take_over(&self, memory: Option<&str>, spent: &[Spent]) {
+        let seed = getrandom::u64().unwrap_or_default();
+        let inner = &self.inner;
+        let fresh = pacer(&inner.settings, inner.clock.now(), memory, spent, seed);
+        let mut desk = self.desk();
+        *inner.opened.lock().unwrap_or_else(PoisonError::into_inner) = Instant::now();
+        desk.pacer = fresh;
     }
 
     /// What it was opened with.
@@ -270,7 +263,7 @@ impl Lane {
                 Turn::Wait(Some(until)) => {
                     tokio::select! {
                         () = bell.notified() => {}
-                        () = tokio::time::sleep_until(self.inner.opened + until) => {}
+                        () = tokio::time::sleep_until(self.opened() + until) => {}
                     }
                 }
             }
@@ -278,7 +271,15 @@ impl Lane {
     }
 
     fn now(&self) -> Duration {
-        self.inner.opened.elapsed()
+        self.opened().elapsed()
+    }
+
+    fn opened(&self) -> Instant {
+        *self
+            .inner
+            .opened
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
     }
 
     fn desk(&self) -> MutexGuard<'_, Desk> {
@@ -330,6 +331,35 @@ impl LanePort for Lane {
         desk.refresh(now);
         self.tell(desk);
     }
+}
+
+/// A pacer that goes on where a former process has left.
+fn pacer(
+    settings: &LaneSettings,
+    now: Timestamp,
+    memory: Option<&str>,
+    spent: &[Spent],
+    seed: u64,
+) -> Pacer {
+    let mut before: Vec<_> = spent
+        .iter()
+        .map(|row| {
+            // A row stands for a whole second; all of it may have been spent at its end.
+            let end = memory::later(row.at, Duration::from_secs(1)).min(now);
+            let age = Duration::try_from(now.duration_since(end)).unwrap_or_default();
+            (age, row.budget.as_str(), f64::from(row.units))
+        })
+        .collect();
+    before.sort_by_key(|row| std::cmp::Reverse(row.0));
+    let budgets = if settings.unlimited {
+        &[][..]
+    } else {
+        &settings.budgets
+    };
+    let learnt = memory
+        .map(|text| memory::read(text, now))
+        .unwrap_or_default();
+    Pacer::resumed(budgets, &before, &learnt, seed)
 }
 
 impl fmt::Debug for Lane {

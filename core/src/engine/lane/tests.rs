@@ -200,6 +200,17 @@ async fn an_outage_of_a_day_sees_one_probe_in_thirty_seconds() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn who_takes_over_keeps_the_pause_of_the_one_who_is_gone() {
+    let (gone, follower) = (lane(vec![]), lane(vec![]));
+    revoke(&gone).await.done(&throttled(600));
+    follower.take_over(Some(&gone.memory()), &[]);
+    let start = Instant::now();
+    drop(revoke(&follower).await);
+    let waited = start.elapsed().as_secs_f64();
+    assert!((599.0..602.0).contains(&waited), "{waited}");
+}
+
+#[tokio::test(start_paused = true)]
 async fn one_failure_is_no_outage() {
     let lane = lane(vec![]);
     for _ in 0..20 {
@@ -343,7 +354,7 @@ async fn an_urgent_person_is_admitted_within_a_second_while_bulk_runs() {
                 start.elapsed() < Duration::from_secs(1),
                 "{:?} at {:?}, {:?}",
                 start.elapsed(),
-                lane.inner.opened.elapsed(),
+                lane.opened().elapsed(),
                 lane.settings().budgets
             );
             drop(urgent);
