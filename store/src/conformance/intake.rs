@@ -78,6 +78,9 @@ pub async fn only_the_staged_plan_is_accepted(place: &dyn Place) {
     assert!(is_not_staged(&twice));
     assert!(is_not_staged(&bench.store.stage(key, row()).await));
     assert!(is_not_staged(&bench.store.discard(key).await));
+    let mut again = Bench::draft();
+    again.id = id;
+    assert!(is_not_staged(&bench.store.begin(again).await));
     let counts = bench.store.order(id).await.expect("the order").counts;
     assert_eq!((counts.accepted, counts.open), (1, 1));
     bench.balanced(id).await;

@@ -48,6 +48,13 @@ impl Staged {
 
 impl Txn<'_> {
     pub(super) fn begin_order(&mut self, draft: &OrderDraft) -> Outcome<OrderKey> {
+        let known = self
+            .conn
+            .prepare_cached("SELECT 1 FROM orders WHERE id = ?1")?
+            .exists([draft.id.as_uuid().as_bytes()])?;
+        if known {
+            return Err(Fault::Refused(StoreError::NotStaged));
+        }
         self.conn.execute(
             "INSERT INTO orders(id, note, reference, actor, authenticated_by, urgent, verify, retry_of, created_at)
              VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9)",
