@@ -1,6 +1,6 @@
 //! The engine: lanes, dispatch, settling, evidence, progress.
 //!
-//! An [`Engine`] works the accepted orders of a store through the lanes of a [`Fleet`](fleet::Fleet). It neither knows
+//! An [`Engine`] works the accepted orders of a store through the lanes of a [`Fleet`]. It neither knows
 //! nor cares who ordered. Each lane has its own tasks, so one dead provider holds nobody else up:
 //!
 //! ```text
