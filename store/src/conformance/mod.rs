@@ -42,6 +42,7 @@ macro_rules! store_conformance {
             sharing::a_later_success_is_shared
             sharing::an_earlier_start_is_not_shared
             sharing::an_attempt_without_a_call_counts_for_nobody
+            sharing::single_items_speak_for_nobody_else
             sharing::an_account_is_known_once_resolved
             intake::a_plan_is_invisible_until_accepted
             intake::only_the_staged_plan_is_accepted

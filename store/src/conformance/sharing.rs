@@ -3,7 +3,8 @@
 use jiff::SignedDuration;
 use rescind_core::id::JobKey;
 use rescind_core::job::JobState;
-use rescind_core::store::{Claimed, Next, Settlement};
+use rescind_core::provider::{ItemId, Scope};
+use rescind_core::store::{Acceptance, Claimed, Next, Settlement, StagedJob};
 
 use super::{Bench, Place};
 
@@ -124,6 +125,36 @@ pub async fn an_attempt_without_a_call_counts_for_nobody(place: &dyn Place) {
     let second = Bench::claim(JobKey::new(order, 1), "bob@example.com");
     let own = bench.claim_one(second).await;
     assert!(matches!(own, Claimed::Running { .. }), "{own:?}");
+    bench.balanced(id).await;
+}
+
+/// Ending a grant is not ending everything, nor is the reverse known to be true.
+pub async fn single_items_speak_for_nobody_else(place: &dyn Place) {
+    let bench = Bench::new(place);
+    let draft = Bench::draft();
+    let id = draft.id;
+    let order = bench.store.begin(draft).await.expect("a plan begins");
+    let items = Scope::Items(vec![ItemId("grant-1".to_owned())]);
+    let scopes = [items.clone(), Scope::Everything, items];
+    let jobs = scopes.into_iter().map(|scope| {
+        let mut job = StagedJob::new("ann@example.com", 0);
+        job.scope = scope;
+        job
+    });
+    let jobs = jobs.collect();
+    bench.store.stage(order, jobs).await.expect("staged");
+    let acceptance = Acceptance::new("c0ffee", 3, 1);
+    let accepted = bench.store.accept(order, acceptance).await;
+    accepted.expect("accepted");
+    for seq in 0..3 {
+        let claim = Bench::claim(JobKey::new(order, seq), "ann@example.com");
+        let claimed = bench.claim_one(claim.clone()).await;
+        let Claimed::Running { token, .. } = claimed else {
+            panic!("job {seq} makes its own call: {claimed:?}");
+        };
+        let success = Settlement::new(claim.job, token, bench.confirmed(), Bench::story());
+        assert!(bench.settle(success).await);
+    }
     bench.balanced(id).await;
 }
 

@@ -23,15 +23,16 @@ impl Txn<'_> {
         };
         let provider = self.memory.provider(conn, claim.provider.as_str())?;
         let id = job_id(claim.job);
-        let pending: Option<(i64, u32, i64)> = conn
+        let pending: Option<(i64, u32, i64, bool)> = conn
             .prepare_cached(
-                "SELECT token, attempts, binding FROM open WHERE id = ?1 AND state = 0 AND provider = ?2",
+                "SELECT o.token, o.attempts, o.binding, j.scope IS NULL FROM open o JOIN job j ON j.id = o.id
+                 WHERE o.id = ?1 AND o.state = 0 AND o.provider = ?2",
             )?
             .query_row((id, provider), |row| {
-                Ok((row.get(0)?, row.get(1)?, row.get(2)?))
+                Ok((row.get(0)?, row.get(1)?, row.get(2)?, row.get(3)?))
             })
             .optional()?;
-        let Some((token, attempts, binding)) = pending else {
+        let Some((token, attempts, binding, whole)) = pending else {
             return Ok(Claimed::Lost);
         };
 
@@ -44,6 +45,7 @@ impl Txn<'_> {
             None => None,
         };
         if claim.calls
+            && whole
             && let (Some(job), Some(resolved)) = (known, &claim.resolved)
             && self.succeeded_since(job, resolved, accepted_at)?
         {
@@ -99,13 +101,15 @@ impl Txn<'_> {
         })
     }
 
-    /// Whether that job's own call ended this account's sessions, and started at or after an instant.
+    /// Whether that job's own call ended everything of this account, and started at or after an instant. One that
+    /// ended single items speaks for nobody else.
     fn succeeded_since(&self, job: u64, resolved: &Resolved, since: i64) -> Outcome<bool> {
         Ok(self
             .conn
             .prepare_cached(
-                "SELECT 1 FROM done
-                 WHERE id = ?1 AND state = 4 AND called AND started_at >= ?2 AND resolved_id = ?3",
+                "SELECT 1 FROM done d JOIN job j ON j.id = d.id
+                 WHERE d.id = ?1 AND d.state = 4 AND d.called AND d.started_at >= ?2 AND d.resolved_id = ?3
+                   AND j.scope IS NULL",
             )?
             .exists((job.cast_signed(), since, &resolved.id))?)
     }
