@@ -33,7 +33,7 @@ const SCHEDULE: [Duration; 6] = [
 const TOLERANCE: SignedDuration = SignedDuration::from_secs(5);
 
 /// How many read calls of a lane are under way at once.
-const READS_AT_ONCE: usize = 16;
+const READS_AT_ONCE: usize = 32;
 
 /// How often a lane looks at the clock when nobody rings.
 const LOOK_EVERY: Duration = Duration::from_secs(1);
@@ -45,15 +45,19 @@ type Read = (Vec<EvidenceDue>, Result<Vec<Proof>, Error>);
 pub(super) async fn read_back(desk: Arc<Desk>) -> Result<(), StoreError> {
     let mut reads: JoinSet<Read> = JoinSet::new();
     let mut reading: HashSet<JobKey> = HashSet::new();
+    let mut finished: Vec<Read> = Vec::new();
     loop {
         if desk.run.draining.is_cancelled() {
             // A read changes nothing: whoever comes next reads again.
             return Ok(());
         }
-        let mut progress = false;
+        // What ended meanwhile is written in one commit.
         while let Some(read) = reads.try_join_next() {
-            progress = true;
-            record(&desk, &mut reading, read).await?;
+            finished.extend(ended(read));
+        }
+        let mut progress = !finished.is_empty();
+        if progress {
+            record(&desk, &mut reading, std::mem::take(&mut finished)).await?;
         }
         if !desk.is_stopped() {
             progress |= begin(&desk, &mut reads, &mut reading).await?;
@@ -65,9 +69,17 @@ pub(super) async fn read_back(desk: Arc<Desk>) -> Result<(), StoreError> {
         tokio::select! {
             () = desk.run.draining.cancelled() => return Ok(()),
             () = desk.evidence.notified() => {}
-            Some(read) = reads.join_next() => record(&desk, &mut reading, read).await?,
+            Some(read) = reads.join_next() => finished.extend(ended(read)),
             () = sleep(pause) => {}
         }
+    }
+}
+
+fn ended(read: Result<Read, tokio::task::JoinError>) -> Option<Read> {
+    match read {
+        Ok(read) => Some(read),
+        Err(error) if error.is_panic() => std::panic::resume_unwind(error.into_panic()),
+        Err(_) => None,
     }
 }
 
@@ -153,39 +165,36 @@ async fn read(desk: Arc<Desk>, due: Vec<EvidenceDue>) -> Read {
 async fn record(
     desk: &Desk,
     reading: &mut HashSet<JobKey>,
-    read: Result<Read, tokio::task::JoinError>,
+    reads: Vec<Read>,
 ) -> Result<(), StoreError> {
-    let (due, proofs) = match read {
-        Ok(read) => read,
-        Err(error) if error.is_panic() => std::panic::resume_unwind(error.into_panic()),
-        Err(_) => return Ok(()),
-    };
-    for due in &due {
-        reading.remove(&due.job);
-    }
     let now = desk.now();
-    let readings: Vec<EvidenceReading> = match proofs {
-        Ok(proofs) => due
-            .iter()
-            .zip(proofs)
-            .map(|(due, proof)| reading_of(desk, due, &proof, now))
-            .collect(),
-        Err(error) if error.retry() == Retry::Never => due
-            .iter()
-            .map(|due| EvidenceReading {
-                job: due.job,
-                state: EvidenceState::Unverified,
-                due: None,
-            })
-            .collect(),
-        // The provider could not be asked at all: no read is used up, and the lane knows how long to wait.
-        Err(_) => {
-            desk.state().evidence_by(later(now, LOOK_EVERY));
-            return Ok(());
+    let mut readings: Vec<EvidenceReading> = Vec::new();
+    for (due, proofs) in reads {
+        for due in &due {
+            reading.remove(&due.job);
         }
-    };
-    desk.run.store.record_evidence(readings.clone()).await?;
-    if let Some(next) = readings.iter().filter_map(|reading| reading.due).min() {
+        match proofs {
+            Ok(proofs) => readings.extend(
+                due.iter()
+                    .zip(proofs)
+                    .map(|(due, proof)| reading_of(desk, due, &proof, now)),
+            ),
+            Err(error) if error.retry() == Retry::Never => {
+                readings.extend(due.iter().map(|due| EvidenceReading {
+                    job: due.job,
+                    state: EvidenceState::Unverified,
+                    due: None,
+                }));
+            }
+            // The provider could not be asked at all: no read is used up, and the lane knows how long to wait.
+            Err(_) => desk.state().evidence_at = Some(later(now, LOOK_EVERY)),
+        }
+    }
+    let next = readings.iter().filter_map(|reading| reading.due).min();
+    if !readings.is_empty() {
+        desk.run.store.record_evidence(readings).await?;
+    }
+    if let Some(next) = next {
         desk.state().evidence_by(next);
     }
     desk.run.look.notify_one();
