@@ -83,7 +83,7 @@ fn list(app: &mut App, world: &World) -> Result<Exit, Failure> {
             .line(&format!("  roles       {}", line.roles.join(", ")))?;
         if let Some(refuses) = &line.refuses {
             app.printer.line(&format!(
-                "  refuses     {} {}",
+                "  refuses     {}; {}",
                 refuses.reason, refuses.remedy
             ))?;
             continue;

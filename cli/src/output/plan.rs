@@ -103,7 +103,7 @@ pub(crate) fn text(plan: &PlanSummary, width: usize) -> String {
             say(
                 0,
                 &format!(
-                    "{name} refuses everybody: {} {}",
+                    "{name} refuses everybody: {}; {}",
                     refuses.reason, refuses.remedy
                 ),
             );
@@ -139,7 +139,7 @@ pub(crate) fn text(plan: &PlanSummary, width: usize) -> String {
             );
         }
     }
-    people(&mut say, "Protected, never called:", &plan.protected);
+    people(&mut say, "Protected, never called", &plan.protected);
     if plan.duplicates > 0 {
         say(
             0,
@@ -168,7 +168,7 @@ pub(crate) fn text(plan: &PlanSummary, width: usize) -> String {
             .map_or("anywhere".to_owned(), |name| format!("to {name}"));
         people(
             &mut say,
-            &format!("Not sent {place} ({}):", left_out.why),
+            &format!("Not sent {place}, {}", left_out.why),
             &left_out.people,
         );
     }
@@ -211,5 +211,5 @@ fn people(say: &mut impl FnMut(usize, &str), what: &str, people: &People) {
     if rest > 0 {
         let _infallible = write!(names, " and {rest} more");
     }
-    say(0, &format!("{what} {} of them: {names}", people.count));
+    say(0, &format!("{what} ({}): {names}", people.count));
 }
