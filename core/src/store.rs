@@ -160,12 +160,17 @@ pub trait Store: Debug + Send + Sync + 'static {
     /// Releases a paused order.
     async fn release(&self, order: OrderKey, act: Act) -> Result<(), StoreError>;
 
-    /// Makes the parked jobs of an order (or of all of them) pending again. Answers how many.
+    /// Makes the parked jobs of an order (or of all of them) pending again, except those of a cancelled order. A job
+    /// whose last attempt is of unknown outcome stays so. Each group has its entry in the audit. Answers how many.
     async fn unpark(&self, order: Option<OrderKey>, act: Act) -> Result<u64, StoreError>;
 
     /// Calls an order off: claims refuse at once, then its pending, waiting and parked jobs become cancelled.
     /// Answers how many.
     async fn cancel(&self, order: OrderKey, act: Act) -> Result<u64, StoreError>;
+
+    /// Finishes the cancellations whose process died half way: what is still pending, waiting or parked in a cancelled
+    /// order becomes cancelled. Answers how many.
+    async fn finish_cancels(&self) -> Result<u64, StoreError>;
 
     // --- reading ---
 
@@ -360,6 +365,9 @@ pub struct Claim {
     /// Whether this counts as a call: a job that is only settled (refused, shared, confirmed by evidence) passes
     /// through `running` without one.
     pub calls: bool,
+    /// Whether the call leaves out steps that earlier attempts have done. The job then keeps the start of the first of
+    /// them: what was done before another order's T does not speak for that order.
+    pub carries_steps: bool,
 }
 
 impl Claim {
@@ -371,6 +379,7 @@ impl Claim {
             resolved,
             spend: Vec::new(),
             calls: true,
+            carries_steps: false,
         }
     }
 
@@ -399,7 +408,8 @@ pub enum Claimed {
         /// That job.
         by: JobKey,
     },
-    /// An attempt for the same account that started after this job's T has succeeded: take its result.
+    /// An attempt for the same account that started after this job's T has succeeded: take its result. Only between
+    /// jobs that end everything: single items always make their own call.
     Shared {
         /// That job.
         with: JobKey,
@@ -422,6 +432,8 @@ pub struct Settlement {
     pub detail: Detail,
     /// Whether the attempt counts against the job's limit.
     pub used_attempt: bool,
+    /// Whether a job that is parked may have been carried out: once freed, its evidence is read before it is called.
+    pub unknown: bool,
 }
 
 impl Settlement {
@@ -433,6 +445,7 @@ impl Settlement {
             next,
             detail,
             used_attempt: true,
+            unknown: false,
         }
     }
 

@@ -10,7 +10,7 @@ use tokio::sync::mpsc::UnboundedSender;
 use tokio::task::JoinSet;
 use tokio::time::{sleep, timeout};
 
-use super::classify::{self, Judged};
+use super::classify::{self, Judged, Ruling};
 use super::desk::{Desk, Errand, Fate};
 use super::feed::steps_done;
 use super::lane::{Permit, Role, Verdict};
@@ -18,7 +18,7 @@ use super::queue::Work;
 use super::settle::{self, Done, reads_evidence};
 use crate::error::{Error, ErrorKind, Retry};
 use crate::id::{JobKey, Token};
-use crate::job::subject_of;
+use crate::job::{WaitReason, subject_of};
 use crate::layer::Protection;
 use crate::provider::{RevokeRequest, Scope};
 use crate::report::{Detail, EvidenceState, OutcomeName, Report};
@@ -316,6 +316,7 @@ async fn claim(
         .map(|(work, _)| {
             let mut claim = Claim::new(work.key(), desk.member.name.clone(), work.resolved());
             claim.spend.clone_from(&spend);
+            claim.carries_steps = !steps_done(work).is_empty();
             claim
         })
         .collect();
@@ -371,7 +372,7 @@ impl Call {
     }
 
     fn end(&mut self, answer: Result<Report, Error>) {
-        let Some((work, token, permit)) = self.open.take() else {
+        let Some((mut work, token, permit)) = self.open.take() else {
             return;
         };
         let Judged {
@@ -387,6 +388,11 @@ impl Call {
         }
         permit.done(&verdict);
         let fate = settle::decide(&self.desk, &work, ruling, detail);
+        if ruling == Ruling::Unknown {
+            // Even parked it stays so: evidence is read before the next call.
+            work.job.waited = Some(WaitReason::Unknown);
+            work.checked = false;
+        }
         let _ = self.outcomes.send(Done::of_call(work, token, fate));
     }
 }

@@ -12,7 +12,6 @@ use super::desk::{Cursor, Desk, Fate};
 use super::lookup;
 use super::orders::OpenOrder;
 use super::queue::Work;
-use crate::job::WaitReason;
 use crate::provider::Account;
 use crate::report::{OutcomeName, Unsupported};
 use crate::store::{ReadyJob, StoreError};
@@ -250,7 +249,7 @@ pub(super) fn with_account(desk: &Desk, work: Work) {
     {
         let fate = Fate::refused(OutcomeName::Unsupported, why);
         desk.run_errand(work, fate);
-    } else if work.job.waited == Some(WaitReason::Unknown) && !work.checked {
+    } else if work.is_unknown() {
         desk.state().to_check.push(work);
         desk.feed.notify_one();
     } else {

@@ -15,7 +15,7 @@ use super::queue::{Queue, Work};
 use super::settle::MAX_ATTEMPTS;
 use crate::error::{Error, ErrorKind, Retry};
 use crate::job::{WaitReason, subject_of};
-use crate::provider::{Proof, Resolution};
+use crate::provider::{Proof, Resolution, ScopeKind};
 use crate::report::{Detail, EvidenceState, OutcomeName, Unsupported};
 use crate::store::{Next, StoreError};
 use crate::subject::Subject;
@@ -283,7 +283,11 @@ async fn check(desk: Arc<Desk>, works: Vec<Work>) -> Result<(), StoreError> {
 fn judge(desk: &Desk, mut work: Work, proof: Proof) {
     let asked_at = desk.member.lane.to_provider_time(work.order.accepted_at);
     match proof {
-        Proof::Watermark { at: Some(at) } if at.duration_since(asked_at) >= AFTER_T => {
+        // The mark is of the account as a whole: of single items it says nothing.
+        Proof::Watermark { at: Some(at) }
+            if work.job.scope.kind() == ScopeKind::Everything
+                && at.duration_since(asked_at) >= AFTER_T =>
+        {
             let detail = Detail {
                 outcome: Some(OutcomeName::ConfirmedByEvidence),
                 residual: desk.member.descriptor.residual.clone(),

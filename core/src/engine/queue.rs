@@ -54,6 +54,11 @@ impl Work {
         })
     }
 
+    /// Whether it may have been carried out, and no evidence said otherwise.
+    pub(super) fn is_unknown(&self) -> bool {
+        self.job.waited == Some(WaitReason::Unknown) && !self.checked
+    }
+
     /// Whether this is not its first try: a retry draws on the lane's retry budget.
     pub(super) fn is_retry(&self) -> bool {
         matches!(

@@ -59,6 +59,14 @@ pub(super) struct Run {
 impl Run {
     async fn reload(&self) -> Result<(), StoreError> {
         let mut open = self.store.open_orders().await?;
+        if open
+            .iter()
+            .any(|order| matches!(order.state, OrderState::Cancelling))
+        {
+            // Whoever called it off may have died before its jobs were written off.
+            self.store.finish_cancels().await?;
+            open = self.store.open_orders().await?;
+        }
         open.retain(|order| self.is_ours(order).is_ok());
         self.orders.refresh(open, self.canary);
         Ok(())

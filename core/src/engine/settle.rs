@@ -215,8 +215,10 @@ pub(super) async fn settle(
             } = done;
             let written = Written::of(&fate.next, called);
             let mut settlement = Settlement::new(work.key(), token, fate.next, fate.detail);
+            let unknown = work.is_unknown();
             works.push((work, written));
             settlement.used_attempt = fate.used_attempt;
+            settlement.unknown = unknown;
             settlements.push(settlement);
         }
         {

@@ -245,6 +245,44 @@ async fn what_must_not_be_repeated_is_parked_when_its_answer_is_lost() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn what_was_parked_in_doubt_is_read_before_it_is_called_again() {
+    let world = World::plain();
+    world
+        .idp()
+        .decide(|_| Some(Answer::error(ErrorKind::Timeout, Retry::OutcomeUnknown)));
+    let order = world.order(&["ada@example.com"]).await;
+    tokio::time::sleep(secs(2)).await;
+    world.run(Goal::Order(order)).await;
+    assert_eq!(world.job().state, JobState::Parked);
+    let before = world.idp().ledger().len();
+    world.idp().behave();
+    world.run(Goal::Again(order)).await;
+    assert_eq!(world.job().state, JobState::Confirmed);
+    let calls: Vec<Call> = world.idp().ledger()[before..]
+        .iter()
+        .map(|entry| entry.call)
+        .filter(|call| matches!(call, Call::Evidence | Call::Revoke))
+        .collect();
+    assert_eq!(calls[..2], [Call::Evidence, Call::Revoke]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_account_s_watermark_does_not_confirm_single_items() {
+    let world = World::plain();
+    let lost = Answer::error(ErrorKind::Timeout, Retry::OutcomeUnknown).but_carried_out();
+    world.idp().script("ada", [lost]);
+    let mut wish = Wish::new("ada@example.com");
+    wish.scope = Scope::Items(vec![ItemId("grant-1".to_owned())]);
+    let order = world.accept(vec![wish], |_| {}).await;
+    tokio::time::sleep(secs(2)).await;
+    world.run(Goal::Order(order)).await;
+    assert_ne!(
+        world.job().detail.outcome,
+        Some(OutcomeName::ConfirmedByEvidence)
+    );
+}
+
+#[tokio::test(start_paused = true)]
 async fn an_answer_nobody_recognises_is_parked_after_three() {
     let world = World::plain();
     world.idp().decide(|_| {

@@ -1,8 +1,10 @@
 //! Workers that die, and acts that end half way.
 
+use std::task::{Context, Waker};
+
 use jiff::SignedDuration;
 use rescind_core::clock::Clock as _;
-use rescind_core::id::JobKey;
+use rescind_core::id::{JobKey, OrderId};
 use rescind_core::job::{JobState, WaitReason};
 use rescind_core::order::OrderState;
 use rescind_core::store::{Acceptance, Claimed, Settlement, StagedJob};
@@ -102,6 +104,45 @@ pub async fn a_half_done_cancellation_is_finished(place: &dyn Place) {
     assert_eq!(found.state, OrderState::Finished);
     assert_eq!(found.counts.cancelled, 2);
     bench.balanced(id).await;
+}
+
+/// A cancellation that ended after its first step is finished while another worker runs, parked jobs included; and
+/// nobody frees those meanwhile.
+pub async fn a_dead_cancellation_is_finished_in_passing(place: &dyn Place) {
+    let bench = Bench::new(place);
+    for (name, from) in [
+        ("a@example.com", JobState::Pending),
+        ("b@example.com", JobState::Waiting),
+        ("c@example.com", JobState::Parked),
+    ] {
+        let (id, order) = bench.order(&[name]).await;
+        bench.bring(order, name, from).await;
+        let dying = bench.second();
+        let mut cancelling = dying.cancel(order, Bench::act("order_cancelled").about(id));
+        // Its first step is under way, and nobody asks for the next one.
+        let _ = cancelling
+            .as_mut()
+            .poll(&mut Context::from_waker(Waker::noop()));
+        drop(cancelling);
+        drop(dying);
+        while !called_off(&bench, id).await {
+            std::thread::yield_now();
+        }
+        let act = Bench::act("jobs_unparked");
+        assert_eq!(bench.store.unpark(None, act).await.expect("freeing"), 0);
+        bench.store.finish_cancels().await.expect("finishing");
+        let found = bench.store.order(id).await.expect("the order");
+        assert_eq!(found.state, OrderState::Finished, "{from:?}");
+        assert_eq!(found.counts.cancelled, 1, "{from:?}");
+        bench.balanced(id).await;
+    }
+}
+
+async fn called_off(bench: &Bench<'_>, id: OrderId) -> bool {
+    let entries = super::record::whole(&*bench.store).await;
+    entries.iter().any(|entry| {
+        entry.action == "order_cancelled" && entry.order.as_deref() == Some(&id.to_string())
+    })
 }
 
 /// A plan that nobody accepted for a day is swept at the next start; a younger one is not.

@@ -17,6 +17,7 @@ use rescind_core::clock::Clock;
 use rescind_core::id::{JobKey, OrderId, OrderKey, ProviderName};
 use rescind_core::job::{Job, JobState, Resolved, WaitReason};
 use rescind_core::order::{Actor, Binding, Note, OrderDraft};
+use rescind_core::provider::{ItemId, Scope};
 use rescind_core::report::{Detail, EvidenceState, OutcomeName};
 use rescind_core::store::{
     Acceptance, Act, Claim, Claimed, Next, Settlement, StagedJob, Store, StoreError,
@@ -37,10 +38,13 @@ macro_rules! store_conformance {
             states::a_stale_token_changes_nothing
             states::a_paused_order_is_left_alone
             states::parked_jobs_come_back_once_asked
+            states::a_parked_job_of_unknown_outcome_stays_unknown
             states::waiting_jobs_come_back_when_due
             sharing::one_attempt_runs_for_an_account
             sharing::a_later_success_is_shared
             sharing::an_earlier_start_is_not_shared
+            sharing::single_items_are_not_shared
+            sharing::the_rest_of_an_attempt_is_not_shared_as_a_whole
             sharing::an_attempt_without_a_call_counts_for_nobody
             sharing::single_items_speak_for_nobody_else
             sharing::an_account_is_known_once_resolved
@@ -52,6 +56,7 @@ macro_rules! store_conformance {
             crash::a_dead_workers_jobs_are_rescued
             crash::cancelling_during_a_run_loses_nothing
             crash::a_half_done_cancellation_is_finished
+            crash::a_dead_cancellation_is_finished_in_passing
             crash::an_old_plan_is_swept
             record::every_step_is_in_a_verifiable_record
             record::evidence_is_read_until_it_is_in
@@ -155,6 +160,28 @@ impl<'p> Bench<'p> {
             .accept(key, Acceptance::new("c0ffee", count, count))
             .await
             .expect("it is accepted");
+        (id, key)
+    }
+
+    /// Stages and accepts an order that ends single items of one person.
+    pub async fn order_items(&self, name: &str, items: &[&str]) -> (OrderId, OrderKey) {
+        let draft = Self::draft();
+        let id = draft.id;
+        let key = self.store.begin(draft).await.expect("a plan begins");
+        let mut job = StagedJob::new(name, 0);
+        job.scope = Scope::Items(
+            items
+                .iter()
+                .map(|item| ItemId((*item).to_owned()))
+                .collect(),
+        );
+        let staged = self.store.stage(key, vec![job]).await;
+        staged.expect("its job is staged");
+        let accepted = self
+            .store
+            .accept(key, Acceptance::new("c0ffee", 1, 1))
+            .await;
+        accepted.expect("it is accepted");
         (id, key)
     }
 

@@ -1,10 +1,11 @@
 //! Orders and spellings that meet in one account.
 
 use jiff::SignedDuration;
+use rescind_core::clock::Clock as _;
 use rescind_core::id::JobKey;
-use rescind_core::job::JobState;
+use rescind_core::job::{JobState, WaitReason};
 use rescind_core::provider::{ItemId, Scope};
-use rescind_core::store::{Acceptance, Claimed, Next, Settlement, StagedJob};
+use rescind_core::store::{Acceptance, Claim, Claimed, Next, Settlement, StagedJob};
 
 use super::{Bench, Place};
 
@@ -81,6 +82,68 @@ pub async fn an_earlier_start_is_not_shared(place: &dyn Place) {
     let after = bench.claim_one(own).await;
     assert!(matches!(after, Claimed::Running { .. }), "{after:?}");
     bench.balanced(id).await;
+}
+
+/// Ending one thing says nothing about everything, nor about another thing; and an account that had everything ended
+/// keeps saying so.
+pub async fn single_items_are_not_shared(place: &dyn Place) {
+    let bench = Bench::new(place);
+    let name = "ann@example.com";
+    let (_, whole) = bench.order(&[name, "ANN@example.com"]).await;
+    let (_, one) = bench.order_items(name, &["grant:a"]).await;
+    let (_, other) = bench.order_items(name, &["grant:b"]).await;
+    let job = JobKey::new(one, 0);
+    confirm(&bench, Bench::claim(job, name)).await;
+    let second = Bench::claim(JobKey::new(other, 0), name);
+    confirm(&bench, second).await;
+    let first = Bench::claim(JobKey::new(whole, 0), name);
+    confirm(&bench, first.clone()).await;
+
+    let (_, more) = bench.order_items(name, &["grant:c"]).await;
+    confirm(&bench, Bench::claim(JobKey::new(more, 0), name)).await;
+    let spelling = Bench::claim(JobKey::new(whole, 1), name);
+    let shared = bench.claim_one(spelling).await;
+    assert_eq!(shared, Claimed::Shared { with: first.job });
+}
+
+/// An attempt that leaves out what an earlier one has done does not speak for an order accepted in between.
+pub async fn the_rest_of_an_attempt_is_not_shared_as_a_whole(place: &dyn Place) {
+    let bench = Bench::new(place);
+    let name = "ann@example.com";
+    let (_, first) = bench.order(&[name, "ANN@example.com"]).await;
+    let mut claim = Bench::claim(JobKey::new(first, 0), name);
+    let begun = bench.clock.now();
+    let Claimed::Running { token, .. } = bench.claim_one(claim.clone()).await else {
+        panic!("it runs");
+    };
+    let wait = bench.waiting(WaitReason::Transient);
+    let partly = Settlement::new(claim.job, token, wait, Bench::story());
+    assert!(bench.settle(partly).await);
+    bench.clock.advance(SignedDuration::from_mins(2));
+    let (id, second) = bench.order(&[name]).await;
+    let now = bench.clock.now();
+    let woken = bench.store.wake(&Bench::provider(), now, 9).await;
+    assert_eq!(woken.expect("waking").len(), 1);
+    claim.carries_steps = true;
+    confirm(&bench, claim.clone()).await;
+    assert_eq!(bench.job(claim.job).await.started_at, Some(begun));
+
+    let same_order = Bench::claim(JobKey::new(first, 1), name);
+    let shared = bench.claim_one(same_order).await;
+    assert_eq!(shared, Claimed::Shared { with: claim.job });
+    confirm(&bench, Bench::claim(JobKey::new(second, 0), name)).await;
+    bench.balanced(id).await;
+}
+
+/// Takes a job through a call of its own.
+async fn confirm(bench: &Bench<'_>, claim: Claim) {
+    let job = claim.job;
+    let claimed = bench.claim_one(claim).await;
+    let Claimed::Running { token, .. } = claimed else {
+        panic!("{job:?} makes its own call: {claimed:?}");
+    };
+    let success = Settlement::new(job, token, bench.confirmed(), Bench::story());
+    assert!(bench.settle(success).await);
 }
 
 /// A job that was settled without a call lets the next one call.

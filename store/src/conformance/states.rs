@@ -164,11 +164,47 @@ pub async fn parked_jobs_come_back_once_asked(place: &dyn Place) {
     assert_eq!(freed.expect("freeing one"), 1);
     assert_eq!(bench.store.open_orders().await.expect("orders").len(), 1);
     assert_eq!(bench.store.unpark(None, act()).await.expect("the rest"), 1);
+    assert_eq!(bench.store.unpark(None, act()).await.expect("nobody"), 0);
     let job = bench.job(JobKey::new(orders[0].1, 0)).await;
     assert_eq!((job.state, job.attempts), (JobState::Pending, 1));
+    // The record names who was freed, with the freeing.
+    let entries = super::record::whole(&*bench.store).await;
+    let freed: Vec<_> = entries
+        .iter()
+        .filter(|entry| entry.action == "jobs_unparked")
+        .map(|entry| entry.jobs.clone())
+        .collect();
+    let expected = orders
+        .iter()
+        .map(|(_, order)| vec![JobKey::new(*order, 0).as_u64()]);
+    assert_eq!(freed, expected.collect::<Vec<_>>());
     for (id, _) in orders {
         bench.balanced(id).await;
     }
+}
+
+/// What may have been carried out when it was parked is shown so once it is freed; what failed plainly is not.
+pub async fn a_parked_job_of_unknown_outcome_stays_unknown(place: &dyn Place) {
+    let bench = Bench::new(place);
+    let names = ["a@example.com", "b@example.com"];
+    let (id, order) = bench.order(&names).await;
+    for (seq, name) in (0u32..).zip(names) {
+        let job = JobKey::new(order, seq);
+        let claimed = bench.claim_one(Bench::claim(job, name)).await;
+        let Claimed::Running { token, .. } = claimed else {
+            panic!("an attempt");
+        };
+        let mut parked = Settlement::new(job, token, Next::Parked, Bench::story());
+        parked.unknown = seq == 0;
+        assert!(bench.settle(parked).await);
+        assert_eq!(bench.job(job).await.waiting, None);
+    }
+    let act = Bench::act("jobs_unparked");
+    assert_eq!(bench.store.unpark(None, act).await.expect("freeing"), 2);
+    let freed = bench.store.peek(order, &Bench::provider(), None, 9).await;
+    let waited: Vec<_> = freed.expect("peeking").iter().map(|j| j.waited).collect();
+    assert_eq!(waited, [Some(WaitReason::Unknown), None]);
+    bench.balanced(id).await;
 }
 
 /// A waiting job is woken at its instant, not before, and says why it waited.

@@ -60,7 +60,8 @@ impl Txn<'_> {
         let updated = conn
             .prepare_cached(
                 "UPDATE open SET state = 1, token = ?2, calls = ?3, account = ?4,
-                   started_at = CASE WHEN ?3 THEN ?5 ELSE started_at END,
+                   started_at = CASE WHEN ?3 AND NOT ?8 THEN ?5 WHEN ?3 THEN coalesce(started_at, ?5)
+                     ELSE started_at END,
                    resolved_id = coalesce(?6, resolved_id), resolved_name = coalesce(?7, resolved_name)
                  WHERE id = ?1 AND state = 0",
             )?
@@ -72,6 +73,7 @@ impl Txn<'_> {
                 self.now,
                 claim.resolved.as_ref().map(|resolved| &resolved.id),
                 claim.resolved.as_ref().map(|resolved| &resolved.name),
+                claim.carries_steps,
             ));
         match updated {
             Ok(1) => {}

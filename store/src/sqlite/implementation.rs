@@ -87,9 +87,7 @@ impl Store for SqliteStore {
             }
             rescued += count;
         }
-        for order in self.write(1, |txn| txn.cancelling()).await? {
-            self.cancel_rows(order).await?;
-        }
+        self.finish_cancels().await?;
         let day_ago = self.clock.now().checked_sub(DAY).unwrap_or(Timestamp::MIN);
         let abandoned = self
             .write(1, move |txn| {
@@ -214,13 +212,12 @@ impl Store for SqliteStore {
     }
 
     async fn unpark(&self, order: Option<OrderKey>, act: Act) -> Result<u64, StoreError> {
-        self.write(1, move |txn| txn.append_act(&act, &[], ""))
-            .await?;
         let mut after = None;
         let mut freed = 0;
         loop {
+            let act = act.clone();
             let (end, count) = self
-                .write(256, move |txn| txn.unpark_chunk(order, after))
+                .write(256, move |txn| txn.unpark_chunk(order, after, &act))
                 .await?;
             freed += count;
             if end.is_none() {
@@ -233,6 +230,14 @@ impl Store for SqliteStore {
     async fn cancel(&self, order: OrderKey, act: Act) -> Result<u64, StoreError> {
         self.write(1, move |txn| txn.call_off(order, &act)).await?;
         self.cancel_rows(order).await
+    }
+
+    async fn finish_cancels(&self) -> Result<u64, StoreError> {
+        let mut cancelled = 0;
+        for order in self.write(1, |txn| txn.cancelling()).await? {
+            cancelled += self.cancel_rows(order).await?;
+        }
+        Ok(cancelled)
     }
 
     async fn order(&self, id: OrderId) -> Result<Order, StoreError> {

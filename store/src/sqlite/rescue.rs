@@ -2,6 +2,7 @@
 
 use rescind_core::id::{JobKey, OrderKey};
 use rescind_core::job::{JobState, WaitReason};
+use rescind_core::store::Act;
 
 use super::ledger::Draft;
 use super::rows::{evidence_number, job_id, job_key, job_range, state, state_number, why_number};
@@ -54,9 +55,10 @@ impl Txn<'_> {
 
     /// Orders whose cancellation has not come to its end.
     pub(super) fn cancelling(&mut self) -> Outcome<Vec<OrderKey>> {
-        let mut rows = self
-            .conn
-            .prepare_cached("SELECT key FROM orders WHERE open > 0 AND cancelled")?;
+        let mut rows = self.conn.prepare_cached(
+            "SELECT key FROM orders d WHERE cancelled AND EXISTS (
+               SELECT 1 FROM open WHERE id >= d.key << 32 AND id < (d.key + 1) << 32 AND state <> 1)",
+        )?;
         let keys = rows.query_map([], |row| row.get(0).map(OrderKey))?;
         Ok(keys.collect::<Result<_, _>>()?)
     }
@@ -111,16 +113,18 @@ impl Txn<'_> {
         Ok((end, jobs.len() as u64))
     }
 
-    /// Makes the next parked jobs pending. Answers the last one and how many.
+    /// Makes the next parked jobs pending, with the act in the record. Answers the last one and how many.
     pub(super) fn unpark_chunk(
         &mut self,
         order: Option<OrderKey>,
         after: Option<JobKey>,
+        act: &Act,
     ) -> Outcome<(Option<JobKey>, u64)> {
         let conn = self.conn;
         let (first, last) = order.map_or((0, i64::MAX), job_range);
         let mut rows = conn.prepare_cached(
-            "SELECT id, binding FROM open WHERE state = 3 AND id > ?1 AND id <= ?2 ORDER BY id LIMIT ?3",
+            "SELECT o.id, o.binding FROM open o JOIN orders d ON d.key = o.id >> 32
+             WHERE o.state = 3 AND o.id > ?1 AND o.id <= ?2 AND NOT d.cancelled ORDER BY o.id LIMIT ?3",
         )?;
         let found: Vec<(i64, i64)> = rows
             .query_map((after.map_or(first - 1, job_id), last, CHUNK), |row| {
@@ -129,14 +133,17 @@ impl Txn<'_> {
             .collect::<Result<_, _>>()?;
         let mut update =
             conn.prepare_cached("UPDATE open SET state = 0 WHERE id = ?1 AND state = 3")?;
-        let mut end = None;
-        let count = found.len() as u64;
+        let mut jobs = Vec::with_capacity(found.len());
         for (id, binding) in found {
             update.execute([id])?;
             let job = job_key(id);
             self.moved(job, binding, JobState::Parked, JobState::Pending)?;
-            end = Some(job);
+            jobs.push(job.as_u64());
         }
-        Ok((end, count))
+        let end = jobs.last().map(|id| JobKey::from_u64(*id));
+        if end.is_some() {
+            self.append_act(act, &jobs, "")?;
+        }
+        Ok((end, jobs.len() as u64))
     }
 }

@@ -1,7 +1,7 @@
 //! From running to wherever the provider's answer leads.
 
 use rescind_core::audit::entry;
-use rescind_core::job::JobState;
+use rescind_core::job::{JobState, WaitReason};
 use rescind_core::report::{Detail, EvidenceState};
 use rescind_core::store::{Next, Settlement, StoreError};
 use rusqlite::OptionalExtension as _;
@@ -67,6 +67,8 @@ struct Running {
     binding: i64,
     attempts: u32,
     calls: bool,
+    /// Whether it ends everything.
+    whole: bool,
     started_at: Option<i64>,
     resolved: (Option<String>, Option<String>),
     subject: Option<String>,
@@ -96,7 +98,7 @@ impl Txn<'_> {
             .prepare_cached(
                 "SELECT o.provider, o.binding, o.attempts, o.calls, o.started_at,
                    coalesce(o.resolved_id, j.resolved_id), coalesce(o.resolved_name, j.resolved_name),
-                   j.subject, j.salt
+                   j.subject, j.salt, j.scope IS NULL
                  FROM open o JOIN job j ON j.id = o.id WHERE o.id = ?1 AND o.state = 1 AND o.token = ?2",
             )?
             .query_row((id, token), |row| {
@@ -109,6 +111,7 @@ impl Txn<'_> {
                     resolved: (row.get(5)?, row.get(6)?),
                     subject: row.get(7)?,
                     salt: row.get(8)?,
+                    whole: row.get(9)?,
                 })
             })
             .optional()?;
@@ -132,6 +135,9 @@ impl Txn<'_> {
         } else {
             let (due, why) = match next {
                 Next::Waiting { until, why } => (Some(micros(*until)), Some(why_number(*why))),
+                Next::Parked if settled.settlement.unknown => {
+                    (None, Some(why_number(WaitReason::Unknown)))
+                }
                 _ => (None, None),
             };
             self.conn
@@ -219,6 +225,7 @@ impl Txn<'_> {
         }
         if state == JobState::Confirmed
             && running.calls
+            && running.whole
             && let Some(account) = &running.resolved.0
         {
             let seen = &mut self.memory.seen;

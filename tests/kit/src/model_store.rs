@@ -336,7 +336,7 @@ impl State {
         row.token += 1;
         row.job.attempts += u32::from(claim.calls);
         row.calls = claim.calls;
-        if claim.calls {
+        if claim.calls && !(claim.carries_steps && row.job.started_at.is_some()) {
             row.attempt_moment = moment;
             row.job.started_at = Some(now);
         }
@@ -360,6 +360,9 @@ impl State {
         }
         row.job.detail = settlement.detail;
         row.used_attempts += u32::from(settlement.used_attempt);
+        if matches!(settlement.next, Next::Parked) {
+            row.waited = settlement.unknown.then_some(WaitReason::Unknown);
+        }
         let provider = row.job.provider.clone();
         let success = row.calls && matches!(settlement.next, Next::Confirmed { .. });
         let whole = row.job.scope.kind() == ScopeKind::Everything;
@@ -831,7 +834,8 @@ impl Store for ModelStore {
             }
         }
         if !parked.is_empty() {
-            state.log(now, act.action, act.order, &[]);
+            let jobs: Vec<u64> = parked.iter().map(|key| key.as_u64()).collect();
+            state.log(now, act.action, act.order, &jobs);
         }
         Ok(parked.len() as u64)
     }
@@ -870,6 +874,11 @@ impl Store for ModelStore {
         }
         state.log(now, act.action, act.order, &[]);
         Ok(open.len() as u64)
+    }
+
+    async fn finish_cancels(&self) -> Result<u64, StoreError> {
+        // A cancellation is one step here: it is whole or was not begun.
+        Ok(0)
     }
 
     async fn order(&self, id: OrderId) -> Result<Order, StoreError> {
