@@ -23,7 +23,9 @@ pub(super) struct Desk {
     pub(super) rights: Rights,
     pub(super) retries: Retries,
     pub(super) offset: Offset,
+    /// People in the calls of each role.
     pub(super) in_flight: [u32; Role::COUNT],
+    calls: u32,
     max_in_flight: u32,
     queue: Queue,
     granted: HashMap<u64, Sent>,
@@ -49,6 +51,7 @@ impl Desk {
             retries: Retries::new(),
             offset: Offset::default(),
             in_flight: [0; Role::COUNT],
+            calls: 0,
             max_in_flight: max_in_flight.max(1),
             queue: Queue::default(),
             granted: HashMap::new(),
@@ -107,6 +110,7 @@ impl Desk {
         if let Some(sent) = self.granted.remove(&id) {
             if let Some((role, people)) = wish.place {
                 self.in_flight[role as usize] -= people;
+                self.calls -= 1;
             }
             self.pacer.give_back(now, &wish.cost, &sent);
         }
@@ -135,6 +139,7 @@ impl Desk {
     pub(super) fn done(&mut self, now: Duration, permit: &Permit, verdict: &Verdict) {
         let sent = &permit.sent;
         self.in_flight[permit.role as usize] -= permit.people;
+        self.calls -= 1;
         match verdict {
             Verdict::Answered => {
                 self.rights.granted(permit.role);
@@ -211,8 +216,7 @@ impl Desk {
 
     fn ask(&self, now: Duration, wish: &Wish, kept: &Kept) -> Leave {
         // While the probe is alone on its way, a further request can only be its own.
-        let alone: u32 = self.in_flight.iter().sum();
-        if wish.place.is_none() && self.pacer.is_probing() && alone == 1 {
+        if wish.place.is_none() && self.pacer.is_probing() && self.calls == 1 {
             return Leave::Now { as_probe: true };
         }
         let urgent = wish.priority == Priority::Urgent;
@@ -226,6 +230,7 @@ impl Desk {
         match wish.place {
             Some((role, people)) => {
                 self.in_flight[role as usize] += people;
+                self.calls += 1;
                 self.retries.called();
             }
             None => self.pacer.sent_unreported(now, &sent),

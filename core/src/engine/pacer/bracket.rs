@@ -12,7 +12,7 @@ use super::climb::Climb;
 /// requests where they are few, since each look costs one that is refused.
 const LEAST_HOLD: f64 = 2.0;
 const MOST_HOLD: f64 = 90.0;
-const HOLD_REQUESTS: f64 = 150.0;
+const HOLD_REQUESTS: f64 = 300.0;
 /// How far from what is known to hold to what was refused the next try lies.
 const CLOSER: f64 = 0.4;
 /// The same when the pace had looked for more: it does that slowly, so that it was not far above the limit.
@@ -24,8 +24,9 @@ const NEAR: f64 = 1.03;
 /// Rates that differ by more may be about what the limit had saved up, and no try goes further at once than this.
 const FAR: f64 = 1.3;
 const MOST_STEP: f64 = 1.6;
-/// What is left of a proved rate when it fails: noise may have done that.
-const LESS: f64 = 0.99;
+/// What is left of a proved rate when it fails, for noise may have done that: less, the fewer requests tell.
+const LEAST_LEFT: f64 = 0.97;
+const MOST_LEFT: f64 = 0.99;
 
 /// What throttles have taught so far.
 #[derive(Debug, Clone, Default)]
@@ -86,7 +87,7 @@ impl Bracket {
         if held && tried > self.proved {
             let closer = match tried / low {
                 ..ALIKE => 0.0,
-                ..NEAR => CLOSER,
+                ..NEAR => CLOSER / 2.0,
                 ..FAR => CLOSER_HELD,
                 _ => CLOSER,
             };
@@ -101,8 +102,9 @@ impl Bracket {
             let low = seen.sure.min(tried);
             return (low, low + (tried - low) * CLOSER);
         }
-        self.failed = tried < self.proved * LESS;
-        self.proved *= LESS;
+        let less = (1.0 - 1.0 / seen.accepted.max(1.0)).clamp(LEAST_LEFT, MOST_LEFT);
+        self.failed = tried < self.proved * less;
+        self.proved *= less;
         (seen.sure.min(tried).min(self.proved), self.proved)
     }
 }

@@ -73,8 +73,8 @@ pub(super) enum Change {
     Shut(PauseReason),
     /// It stays shut for longer, or the probe was refused.
     Longer,
-    /// It opened after this.
-    Opened(PauseReason),
+    /// It opened.
+    Opened,
 }
 
 /// The pause of a lane, and the way back.
@@ -316,13 +316,12 @@ impl Gate {
     }
 
     fn reopen(&mut self, now: Duration) -> Change {
-        let why = self.pause().map_or(PauseReason::Throttled, |(_, why)| why);
         self.state = State::Open;
         self.opened_at = now;
         self.failures = 0;
         self.throttles = 0;
         self.outages = 0;
-        Change::Opened(why)
+        Change::Opened
     }
 
     fn throttle_backoff(&self, dice: &mut Dice) -> Duration {

@@ -299,7 +299,7 @@ impl Pacer {
 
     fn apply(&mut self, now: Duration, change: Change) {
         self.changed |= change != Change::None;
-        if let Change::Opened(PauseReason::Throttled) = change {
+        if change == Change::Opened {
             self.pace.resume(now, self.gate.refused_at());
         }
     }

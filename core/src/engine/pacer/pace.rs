@@ -14,9 +14,10 @@ const MINUTE: Duration = Duration::from_secs(60);
 const ROUNDED: f64 = 1.5;
 /// How long a vendor's count of its own limit holds.
 const LOAD_HOLDS: Duration = Duration::from_secs(2);
-/// From this use of a limit on the pace goes down, to nearly nothing when it is used up.
+/// From this use of a limit on the pace goes down, and a burst nearly stops when it is used up.
 const LOADED: f64 = 0.8;
-const LEAST_OF_LOAD: f64 = 0.002;
+const LEAST_OF_BURST: f64 = 0.002;
+const LEAST_OF_PACE: f64 = 0.3;
 
 /// The pace that answers have taught, and how many may be on their way.
 #[derive(Debug, Clone, Default)]
@@ -128,7 +129,7 @@ impl Pace {
             _ => self.meter.add(now, weight),
         }
         if let Some(window) = &mut self.window {
-            *window += 1.0;
+            *window += weight;
         }
     }
 
@@ -149,7 +150,13 @@ impl Pace {
             self.tokens = self.tokens.min(0.0);
             self.at = now;
         }
-        let part = ((1.0 - used) / (1.0 - LOADED)).clamp(LEAST_OF_LOAD, 1.0);
+        // Others may use the limit up for good while the vendor still serves us: what was learnt keeps a part.
+        let least = if self.climb.is_some() {
+            LEAST_OF_PACE
+        } else {
+            LEAST_OF_BURST
+        };
+        let part = ((1.0 - used) / (1.0 - LOADED)).clamp(least, 1.0);
         self.load = Some(Load {
             at: now,
             base,
@@ -195,7 +202,7 @@ impl Pace {
             tried: event.tried,
             blur: (pause.min(ROUNDED) / 2.0 + doubt) / (open + pause),
         };
-        // Nothing is known of the pace but a burst: few at first, and one more with each answer.
+        // Nothing is known of the pace but a burst: few at first, and one more with each that is accepted.
         self.window = self.climb.is_none().then_some(1.0);
         self.climb = Some(self.bracket.learn(now, &seen));
         self.meter.begin(now);

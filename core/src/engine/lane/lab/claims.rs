@@ -42,7 +42,7 @@ fn experiments() -> Vec<Run> {
         Run::new("1/s known", Limiter::bucket(1.0, 2.0))
             .lasts(1800)
             .knowing(Budget::bucket("calls", 1, secs(1))),
-        Run::new("1/s burst 5 ", Limiter::bucket(1.0, 5.0)).lasts(1800),
+        Run::new("1/s burst 5", Limiter::bucket(1.0, 5.0)).lasts(1800),
         Run::new("10/s burst 10", Limiter::bucket(10.0, 10.0)),
         Run::new("100/s burst 100", Limiter::bucket(100.0, 100.0)),
         Run::new("100/s burst 100, 200 ms", Limiter::bucket(100.0, 100.0)).latency(200, 200),
@@ -79,44 +79,45 @@ fn experiments() -> Vec<Run> {
 const SLOW_LEARNERS: &[(&str, f64)] = &[
     ("100/s burst 25", 0.93),
     ("1/s spaced", 0.94),
-    ("sliding 200/10", 0.95),
-    ("penalty 200/10", 0.95),
-    ("fixed 500/10", 0.955),
+    ("fixed 500/10", 0.96),
+    ("fixed 100/1", 0.955),
     ("doubles", 0.93),
-    ("doubles window", 0.90),
-    ("halves window", 0.94),
+    ("doubles window", 0.92),
+    ("halves window", 0.955),
 ];
 
-fn judge(run: &Run) -> String {
-    let found = run.go();
-    let name = run.name;
-    let seed = run.seed;
-    let least = SLOW_LEARNERS
-        .iter()
-        .find(|(slow, _)| *slow == name)
-        .map_or(0.97, |(_, least)| *least);
-    assert_eq!(
-        found.ledger.early, 0,
-        "{name}, seed {seed}: left inside a wait"
-    );
-    assert!(found.of_ideal >= least, "{name}, seed {seed}: {found:?}");
-    assert!(found.throttled <= 0.01, "{name}, seed {seed}: {found:?}");
-    format!(
-        "{name:28} {:6.3} of ideal {:6.3} % throttled {:6} accepted {:4} refused, {:3} of them late",
-        found.of_ideal,
-        found.throttled * 100.0,
-        found.ledger.accepted,
-        found.ledger.refused,
-        found.ledger.refused_late,
-    )
+/// Runs the experiments and says which of the claims do not hold.
+fn judge(runs: impl Iterator<Item = Run>) {
+    let mut broken = Vec::new();
+    for run in runs {
+        let found = run.go();
+        let ledger = &found.ledger;
+        println!(
+            "{:28} {:6.3} of ideal {:6.3} % throttled {:6} accepted {:4} refused, {:3} of them late",
+            run.name,
+            found.of_ideal,
+            found.throttled * 100.0,
+            ledger.accepted,
+            ledger.refused,
+            ledger.refused_late,
+        );
+        let least = SLOW_LEARNERS
+            .iter()
+            .find(|(slow, _)| *slow == run.name)
+            .map_or(0.97, |(_, least)| *least);
+        if ledger.early > 0 || found.of_ideal < least || found.throttled > 0.01 {
+            broken.push(format!("{}, seed {}: {found:?}", run.name, run.seed));
+        }
+    }
+    assert!(broken.is_empty(), "{broken:#?}");
 }
 
 fn only(names: &[&str]) {
-    for run in experiments() {
-        if names.contains(&run.name) {
-            println!("{}", judge(&run));
-        }
-    }
+    judge(
+        experiments()
+            .into_iter()
+            .filter(|run| names.contains(&run.name)),
+    );
 }
 
 #[test]
@@ -185,8 +186,6 @@ fn a_hundred_thousand_people_take_little_more_than_the_quota_asks() {
 #[test]
 #[ignore = "the laboratory in full: minutes"]
 fn every_experiment() {
-    let chosen = |seed| experiments().into_iter().map(move |run| run.seed(seed));
-    for run in chosen(1).chain(chosen(2)) {
-        println!("{}", judge(&run));
-    }
+    let seeded = |seed| experiments().into_iter().map(move |run| run.seed(seed));
+    judge(seeded(1).chain(seeded(2)));
 }

@@ -180,11 +180,11 @@ impl World {
                 ledger.early += u32::from(ledger.silent.0 < left && left < ledger.silent.1);
                 if verdict.is_ok() {
                     ledger.accepted += 1;
-                } else {
-                    ledger.refused += 1;
-                    let blast = ledger.first.is_none_or(|first| left < first);
-                    ledger.refused_late += u32::from(now > Duration::from_secs(1) && !blast);
+                    continue;
                 }
+                ledger.refused += 1;
+                let blast = ledger.first.is_none_or(|first| left < first);
+                ledger.refused_late += u32::from(now > Duration::from_secs(1) && !blast);
             }
         }
         let used = self.limiter.lock().unwrap().used();

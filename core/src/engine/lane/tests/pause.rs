@@ -1,0 +1,160 @@
+//! When nothing leaves, and how the way back begins.
+
+use super::*;
+
+#[tokio::test(start_paused = true)]
+async fn waits_as_long_as_the_vendor_asks() {
+    let lane = lane(vec![]);
+    let start = Instant::now();
+    revoke(&lane).await.done(&Verdict::Throttled {
+        after: Some(Duration::from_secs(7)),
+    });
+    let probe = revoke(&lane).await;
+    assert!(start.elapsed() >= Duration::from_secs(7));
+    assert!(probe.is_probe());
+    assert!(
+        lane.try_admit(Role::Revoke, &COST, 1, Priority::Urgent)
+            .is_none()
+    );
+    probe.done(&Verdict::Answered);
+    drop(revoke(&lane).await);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_hundred_restarts_inside_a_pause_send_nothing_early() {
+    let clock = clock();
+    let settings = settings(vec![]);
+    let lane = Lane::open(settings.clone(), clock.clone(), None, &[]);
+    revoke(&lane).await.done(&throttled(600));
+    tokio::time::timeout(Duration::from_secs(1), lane.memory_changed())
+        .await
+        .expect("a pause is worth remembering");
+    let mut memory = lane.memory();
+    let start = Instant::now();
+    for _ in 0..100 {
+        tokio::time::sleep(Duration::from_secs(5)).await;
+        let lane = Lane::open(settings.clone(), clock.clone(), Some(&memory), &[]);
+        assert!(hurry(&lane).is_none());
+        memory = lane.memory();
+    }
+    let lane = Lane::open(settings, clock, Some(&memory), &[]);
+    let probe = revoke(&lane).await;
+    assert!(probe.is_probe());
+    assert!(start.elapsed() >= Duration::from_secs(600));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_process_that_dies_while_it_probes_begins_with_a_probe() {
+    let clock = clock();
+    let lane = Lane::open(settings(vec![]), clock.clone(), None, &[]);
+    revoke(&lane).await.done(&throttled(5));
+    let probe = revoke(&lane).await;
+    let next = Lane::open(settings(vec![]), clock, Some(&lane.memory()), &[]);
+    drop(probe);
+    let first = hurry(&next).expect("the pause is over");
+    assert!(first.is_probe());
+    assert!(hurry(&next).is_none());
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_outage_of_a_day_sees_one_probe_in_thirty_seconds() {
+    let lane = lane(vec![]);
+    let start = Instant::now();
+    let mut probes = Vec::new();
+    while start.elapsed() < Duration::from_secs(24 * 3600) {
+        revoke(&lane).await.done(&DOWN);
+        probes.push(start.elapsed());
+    }
+    let spaced: Vec<_> = probes
+        .iter()
+        .filter(|at| **at > Duration::from_secs(60))
+        .collect();
+    for pair in spaced.windows(2) {
+        assert!(pair[1].saturating_sub(*pair[0]) >= Duration::from_secs(30));
+    }
+    assert!((2000..2890).contains(&probes.len()), "{}", probes.len());
+
+    revoke(&lane).await.done(&Verdict::Answered);
+    let held: Vec<_> = std::iter::from_fn(|| hurry(&lane)).collect();
+    assert!(held.len() > 80, "it recovers at once: {}", held.len());
+}
+
+#[tokio::test(start_paused = true)]
+async fn who_takes_over_keeps_the_pause_of_the_one_who_is_gone() {
+    let (gone, follower) = (lane(vec![]), lane(vec![]));
+    revoke(&gone).await.done(&throttled(600));
+    follower.take_over(Some(&gone.memory()), &[]);
+    let start = Instant::now();
+    drop(revoke(&follower).await);
+    let waited = start.elapsed().as_secs_f64();
+    assert!((599.0..602.0).contains(&waited), "{waited}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn calls_already_on_their_way_do_not_lengthen_a_pause() {
+    let lane = lane(vec![]);
+    let mut calls = Vec::new();
+    for _ in 0..50 {
+        calls.push(revoke(&lane).await);
+    }
+    let start = Instant::now();
+    for call in calls {
+        call.done(&throttled(3));
+        tokio::time::sleep(Duration::from_millis(2)).await;
+    }
+    drop(revoke(&lane).await);
+    let waited = start.elapsed().as_secs_f64();
+    assert!((3.0..3.2).contains(&waited), "{waited}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_longer_wish_extends_the_pause() {
+    let lane = lane(vec![]);
+    let (first, second) = (revoke(&lane).await, revoke(&lane).await);
+    let start = Instant::now();
+    first.done(&throttled(3));
+    second.done(&throttled(30));
+    drop(revoke(&lane).await);
+    assert!(start.elapsed() >= Duration::from_secs(30));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_wish_is_taken_for_a_second_to_an_hour() {
+    for (asked, least, most) in [(0, 1, 2), (1_000_000, 3600, 3601)] {
+        let lane = lane(vec![]);
+        let start = Instant::now();
+        revoke(&lane).await.done(&throttled(asked));
+        drop(revoke(&lane).await);
+        let waited = start.elapsed().as_secs();
+        assert!((least..most).contains(&waited), "{waited}");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_probe_of_many_requests_goes_through_and_others_wait_for_it() {
+    let lane = lane(vec![]);
+    revoke(&lane).await.done(&throttled(2));
+    let probe = revoke(&lane).await;
+    let start = Instant::now();
+    for _ in 0..5 {
+        lane.pay(&COST, Priority::Normal).await.unwrap();
+    }
+    assert_eq!(start.elapsed(), Duration::ZERO);
+    assert!(hurry(&lane).is_none());
+    probe.done(&Verdict::Answered);
+    assert_eq!(lane.status().why, None);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_later_request_can_be_the_probe() {
+    let lane = lane(vec![]);
+    let call = revoke(&lane).await;
+    let other = revoke(&lane).await;
+    other.done(&throttled(2));
+    lane.pay(&COST, Priority::Urgent).await.unwrap();
+    lane.observe(Observation::ProviderTime(lane.provider_now()));
+    let start = Instant::now();
+    lane.pay(&COST, Priority::Normal).await.unwrap();
+    assert!(start.elapsed() < Duration::from_secs(2));
+    call.done(&Verdict::Answered);
+}
