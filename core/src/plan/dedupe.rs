@@ -17,6 +17,18 @@ pub(super) struct Seen {
     people: u64,
 }
 
+/// What a person was met as. One row may name somebody as protected and the next as somebody to be called: they are
+/// kept apart, so that nobody goes uncounted.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Met {
+    /// Some provider will be called.
+    ToBeCalled,
+    /// On the protected list.
+    Protected,
+    /// No provider of the order may know them.
+    Nowhere,
+}
+
 type Shard = HashMap<Fingerprint, SetId, BuildHasherDefault<Taken>>;
 
 /// An index into the sets of providers met so far: there are few, however many people there are.
@@ -39,19 +51,24 @@ impl Seen {
         }
     }
 
-    /// How many people were met.
+    /// How many people were met who are to be called.
     pub(super) fn people(&self) -> u64 {
         self.people
     }
 
-    /// Takes note of a person, who counts unless nobody will be called for them. `true`: not met before.
-    pub(super) fn meet(&mut self, folded: &str, counts: bool) -> (Fingerprint, bool) {
-        let print = self.fingerprint(b"person", folded);
+    /// Takes note of a person. `true`: not met before in this role.
+    pub(super) fn meet(&mut self, folded: &str, role: Met) -> (Fingerprint, bool) {
+        let domain: &[u8] = match role {
+            Met::ToBeCalled => b"person",
+            Met::Protected => b"protected",
+            Met::Nowhere => b"nowhere",
+        };
+        let print = self.fingerprint(domain, folded);
         let shard = self.shard(print);
         let new = !shard.contains_key(&print);
         if new {
             shard.insert(print, NOWHERE);
-            self.people += u64::from(counts);
+            self.people += u64::from(role == Met::ToBeCalled);
         }
         (print, new)
     }
@@ -152,24 +169,35 @@ mod tests {
     #[test]
     fn a_person_is_counted_once_and_sent_to_each_provider_once() {
         let mut seen = Seen::new();
-        let (ada, new) = seen.meet("ada@contoso.com", true);
+        let (ada, new) = seen.meet("ada@contoso.com", Met::ToBeCalled);
         assert!(new);
-        assert!(!seen.meet("ada@contoso.com", true).1);
+        assert!(!seen.meet("ada@contoso.com", Met::ToBeCalled).1);
         assert!(seen.send(ada, 0));
         assert!(seen.send(ada, 3));
         assert!(!seen.send(ada, 0));
         assert!(seen.send_own("ada@contoso.com", 0));
         assert!(!seen.send_own("ada@contoso.com", 0));
-        assert!(!seen.meet("ada@contoso.com", true).1);
-        assert!(seen.meet("bob@contoso.com", true).1);
+        assert!(!seen.meet("ada@contoso.com", Met::ToBeCalled).1);
+        assert!(seen.meet("bob@contoso.com", Met::ToBeCalled).1);
         assert_eq!(seen.people(), 2);
+    }
+
+    #[test]
+    fn nobody_goes_uncounted_who_was_met_in_another_role_before() {
+        let mut seen = Seen::new();
+        for role in [Met::Protected, Met::Nowhere] {
+            assert!(seen.meet("ada@contoso.com", role).1);
+        }
+        assert_eq!(seen.people(), 0);
+        assert!(seen.meet("ada@contoso.com", Met::ToBeCalled).1);
+        assert_eq!(seen.people(), 1);
     }
 
     #[test]
     fn any_number_of_provider_sets_is_told_apart() {
         let mut seen = Seen::new();
         for n in 0..4_000_u16 {
-            let (person, _) = seen.meet(&n.to_string(), true);
+            let (person, _) = seen.meet(&n.to_string(), Met::ToBeCalled);
             let subset = || (0..12).filter(|bit| n >> bit & 1 == 1);
             assert!(subset().all(|provider| seen.send(person, provider)));
             assert!(!subset().any(|provider| seen.send(person, provider)));

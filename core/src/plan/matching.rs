@@ -38,8 +38,16 @@ pub(super) struct Sent {
     pub(super) refused: Option<Unsupported>,
 }
 
+/// Where a person is sent, and where not.
+#[derive(Debug, Default)]
+pub(super) struct Matched {
+    pub(super) sent: Vec<Sent>,
+    pub(super) left_out: Vec<(Option<u16>, Why)>,
+}
+
+/// Why a person is not sent somewhere.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-enum Why {
+pub(super) enum Why {
     OtherDomain,
     NoAddress,
     NotUnderstood,
@@ -93,24 +101,31 @@ impl Targets {
             .collect()
     }
 
-    /// Where a person goes, and takes note of where not.
+    /// Where a person goes, and where not.
     ///
     /// A row that names a provider, or has the person's own identifier there, is sent there; so is everybody by an
     /// order that names providers. Otherwise the domain of the address decides, and a provider without domains takes
     /// everybody.
-    pub(super) fn of(&mut self, row: &Row) -> Vec<Sent> {
-        let mut sent = Vec::new();
+    pub(super) fn of(&self, row: &Row) -> Matched {
+        let mut matched = Matched::default();
         for target in 0..self.all.len() as u16 {
             match self.decide(target, row) {
-                Decision::Send(to) => sent.push(to),
-                Decision::LeaveOut(why) => self.leave_out(Some(target), why, &row.subject),
+                Decision::Send(to) => matched.sent.push(to),
+                Decision::LeaveOut(why) => matched.left_out.push((Some(target), why)),
                 Decision::NotAsked => {}
             }
         }
-        if sent.is_empty() {
-            self.leave_out(None, Why::Nowhere, &row.subject);
+        if matched.sent.is_empty() {
+            matched.left_out.push((None, Why::Nowhere));
         }
-        sent
+        matched
+    }
+
+    /// Takes note of where somebody is not sent.
+    pub(super) fn note(&mut self, left_out: Vec<(Option<u16>, Why)>, subject: &str) {
+        for place in left_out {
+            self.left_out.entry(place).or_default().add(subject);
+        }
     }
 
     /// Why a job of this scope is refused at a target, if it is.
@@ -187,10 +202,6 @@ impl Targets {
             own_id,
             refused,
         })
-    }
-
-    fn leave_out(&mut self, target: Option<u16>, why: Why, subject: &str) {
-        self.left_out.entry((target, why)).or_default().add(subject);
     }
 }
 

@@ -2,11 +2,11 @@
 
 use std::sync::Arc;
 
-use super::dedupe::Seen;
+use super::dedupe::{Met, Seen};
 use super::error::{BadRows, PlanError};
 use super::guards::check_size;
 use super::lookup::{Findings, LOOKED_UP, Placed, look_up, resolved};
-use super::matching::{Sent, Targets, refusal};
+use super::matching::{Matched, Sent, Targets, refusal};
 use super::protected::{self, ProtectedSpellings};
 use super::row::Row;
 use super::staging::Staging;
@@ -134,14 +134,22 @@ impl Gathering {
         row: &Row,
         member: Option<(u16, Account)>,
     ) -> Result<(), PlanError> {
-        let sent = self.targets.of(row);
+        let Matched { sent, left_out } = self.targets.of(row);
+        let is_protected = self.is_protected(row, member.as_ref());
+        let role = match (sent.is_empty(), is_protected) {
+            (true, _) => Met::Nowhere,
+            (false, true) => Met::Protected,
+            (false, false) => Met::ToBeCalled,
+        };
+        let (person, new) = self.seen.meet(&fold(&row.subject), role);
+        if new {
+            self.targets.note(left_out, &row.subject);
+            if role == Met::Protected {
+                self.protected.add(&row.subject);
+            }
+        }
         if sent.is_empty() {
             return Ok(());
-        }
-        let is_protected = self.is_protected(row, member.as_ref());
-        let (person, new) = self.seen.meet(&fold(&row.subject), !is_protected);
-        if is_protected && new {
-            self.protected.add(&row.subject);
         }
         let mut again = true;
         for to in sent {
@@ -208,7 +216,12 @@ impl Gathering {
         self.rows += 1;
         let spelled = |text: &str| self.spellings.covers(text);
         let is_protected = spelled(subject) || alias.as_deref().is_some_and(spelled);
-        let (_, new) = self.seen.meet(&fold(subject), !is_protected);
+        let role = if is_protected {
+            Met::Protected
+        } else {
+            Met::ToBeCalled
+        };
+        let (_, new) = self.seen.meet(&fold(subject), role);
         let mut job = StagedJob::new(subject, target);
         if is_protected {
             job.refused = Some(protected::refusal());

@@ -348,7 +348,7 @@ async fn a_person_goes_where_the_row_the_order_or_the_domain_says() {
     }
 
     let mut named = request().with_input(text(
-        "subject,provider\ncem@example.com,\nada@contoso.com,workspace\n",
+        "subject,provider\ncem@example.com,\nada@contoso.com,workspace\nADA@contoso.com,workspace\n",
     ));
     named.providers = vec![name("entra")];
     let plan = world.planned(named).await;
@@ -365,6 +365,11 @@ async fn a_person_goes_where_the_row_the_order_or_the_domain_says() {
             "no provider of this order may know them",
             "the row asks for it, and the order does not"
         ]
+    );
+    let count = |out: &rescind_core::plan::LeftOut| out.people.count;
+    assert_eq!(
+        plan.summary.left_out.iter().map(count).collect::<Vec<_>>(),
+        [1, 1]
     );
     let mut unknown = request().with_input(text("ada@contoso.com"));
     unknown.providers = vec![name("okta")];
