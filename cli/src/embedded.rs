@@ -1,8 +1,10 @@
 //! The simulated tenants inside this process, for `--sandbox`.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
+use rescind_core::store::Purpose;
 use rescind_sandbox::{Sandbox, SandboxOptions};
+use rescind_store::StateFolder;
 
 use crate::app::SANDBOX_STATE;
 use crate::args::Knobs;
@@ -21,6 +23,11 @@ impl Embedded {
         state_dir: Option<PathBuf>,
     ) -> Result<(Self, String), Failure> {
         let state_dir = state_dir.unwrap_or_else(|| PathBuf::from(SANDBOX_STATE));
+        // Before anything is written: the folder may hold orders of real tenants.
+        if StateFolder::exists(&state_dir) {
+            StateFolder::open(&state_dir, Purpose { sandbox: true })?;
+        }
+        refuse_foreign(&state_dir)?;
         let mut options = options(knobs)?;
         options.ledger_sync = true;
         options
@@ -39,6 +46,15 @@ impl Embedded {
             remark(&format!("the sandbox's ledger is incomplete: {error}"));
         }
     }
+}
+
+/// Refuses a folder with files of somebody else, before anything is written to it.
+pub(crate) fn refuse_foreign(folder: &Path) -> Result<(), Failure> {
+    rescind_sandbox::refuse_foreign(folder).map_err(|error| match error.kind() {
+        std::io::ErrorKind::AlreadyExists => Failure::usage(error.to_string())
+            .with_hint("the sandbox needs a folder of its own; nothing was written"),
+        _ => error.into(),
+    })
 }
 
 /// The knobs on top of a first look: a little latency and one moment of throttling.

@@ -19,6 +19,9 @@ const KEY_FILE: &str = "sa.json";
 const CONFIG_FILE: &str = "rescind.toml";
 const LEAVERS_FILE: &str = "leavers.csv";
 
+/// The first line of every configuration written here: by it the files of a sandbox are known.
+const HEADER: &str = "# Simulated tenants on this machine. Nothing here reaches a vendor.";
+
 /// The configuration of a program whose state and secrets lie in `folder`.
 pub(crate) fn config_toml(world: &World, addr: SocketAddr, folder: &Path) -> String {
     let base = format!("http://{addr}");
@@ -37,7 +40,7 @@ pub(crate) fn config_toml(world: &World, addr: SocketAddr, folder: &Path) -> Str
         .map(|name| toml_string(name))
         .collect();
     format!(
-        r#"# Simulated tenants on this machine. Nothing here reaches a vendor.
+        r#"{HEADER}
 state_dir = {state}
 protected = [{protected}]
 
@@ -73,17 +76,47 @@ kind = "standalone-sentry"
 
 /// Writes configuration, secrets (readable by their owner only) and the list of leavers into `folder`.
 pub(crate) fn write(world: &World, addr: SocketAddr, folder: &Path) -> io::Result<()> {
+    refuse_foreign(folder)?;
     std::fs::create_dir_all(folder)?;
     let folder = folder.canonicalize()?;
-    write_secret(
+    // First, and at once: by it the folder is known as ours, however far the rest gets.
+    let config = config_toml(world, addr, &folder);
+    replace(&folder.join(CONFIG_FILE), config.as_bytes())?;
+    replace(
         &folder.join(SECRET_FILE),
         MICROSOFT_CLIENT_SECRET.as_bytes(),
     )?;
-    write_secret(&folder.join(KEY_FILE), service_account_key(addr).as_bytes())?;
-    std::fs::write(folder.join(CONFIG_FILE), config_toml(world, addr, &folder))?;
+    replace(&folder.join(KEY_FILE), service_account_key(addr).as_bytes())?;
     let mut list = BufWriter::new(File::create(folder.join(LEAVERS_FILE))?);
     leavers::write(&world.population, &mut list)?;
     list.flush()
+}
+
+/// Refuses a folder in which somebody else keeps files of the names that [`Sandbox::write_files`](crate::Sandbox::write_files)
+/// writes: a real configuration, a real key.
+///
+/// # Errors
+/// [`io::ErrorKind::AlreadyExists`] when there is one; others when the folder cannot be read.
+pub fn refuse_foreign(folder: &Path) -> io::Result<()> {
+    let ours = match std::fs::read(folder.join(CONFIG_FILE)) {
+        Ok(config) => config.starts_with(HEADER.as_bytes()),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => false,
+        Err(error) => return Err(error),
+    };
+    let foreign = [CONFIG_FILE, SECRET_FILE, KEY_FILE, LEAVERS_FILE]
+        .into_iter()
+        .map(|name| folder.join(name))
+        .find(|path| !ours && path.exists());
+    match foreign {
+        Some(path) => Err(io::Error::new(
+            io::ErrorKind::AlreadyExists,
+            format!(
+                "{} is there already, and no sandbox wrote it",
+                path.display()
+            ),
+        )),
+        None => Ok(()),
+    }
 }
 
 /// The key file of the service account, as a Google project hands it out.
@@ -103,7 +136,7 @@ pub(crate) fn service_account_key(addr: SocketAddr) -> String {
 }
 
 /// Replaces the file: never readable by others, not even for a moment.
-fn write_secret(path: &Path, content: &[u8]) -> io::Result<()> {
+fn replace(path: &Path, content: &[u8]) -> io::Result<()> {
     let fresh = path.with_extension("new");
     match std::fs::remove_file(&fresh) {
         Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),

@@ -46,6 +46,7 @@ mod tokens;
 mod world;
 
 pub use faults::{Faults, FaultsError};
+pub use files::refuse_foreign;
 pub use google::{GOOGLE_CLIENT_EMAIL, GOOGLE_CLIENT_ID, GOOGLE_SCOPES};
 pub use ledger::{Entry, Operation, Summary};
 pub use microsoft::{MICROSOFT_CLIENT_ID, MICROSOFT_CLIENT_SECRET, MICROSOFT_TENANT_ID};

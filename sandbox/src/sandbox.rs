@@ -12,6 +12,7 @@ use tokio_util::task::TaskTracker;
 
 use crate::faults::Faults;
 use crate::files;
+use crate::groups::Group;
 use crate::leavers;
 use crate::ledger::{Entry, Operation, Summary};
 use crate::options::SandboxOptions;
@@ -76,6 +77,11 @@ impl Sandbox {
         &self.world.population
     }
 
+    /// Whether the person is in a group of this name, nested groups included.
+    pub fn is_in_group(&self, name: &str, person: Person) -> bool {
+        Group::all().any(|group| group.name() == name && group.has(&self.world.population, person))
+    }
+
     /// A list of leavers as CSV: columns `subject` (Microsoft) and `workspace` (Google), a typo, a guest, a protected
     /// account and one person twice among them.
     pub fn people_csv(&self) -> String {
@@ -89,6 +95,10 @@ impl Sandbox {
     }
 
     /// Writes `rescind.toml`, `leavers.csv`, `sa.json` and `entra-client-secret` into `folder`, the secrets with mode 0600.
+    ///
+    /// # Errors
+    /// [`io::ErrorKind::AlreadyExists`] when one of them is there and no sandbox wrote it: nothing was touched. Other kinds
+    /// when the folder cannot be written.
     pub fn write_files(&self, folder: &Path) -> io::Result<()> {
         files::write(&self.world, self.addr, folder)
     }

@@ -30,6 +30,7 @@ pub(crate) async fn run(options: Options, app: &mut App) -> Result<Exit, Failure
     }
     let mut tenants = embedded::quiet_options(&app.global.knobs)?;
     tenants.listen = options.listen;
+    embedded::refuse_foreign(&options.files)?;
     let sandbox = Sandbox::start(tenants).await?;
     sandbox.write_files(&options.files)?;
     let (config, leavers) = (
