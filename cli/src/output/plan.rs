@@ -42,7 +42,10 @@ pub(crate) fn print(printer: &mut Printer, plan: &PlanSummary) -> io::Result<()>
         Output::Text => {
             let text = text(plan, printer.width());
             printer.line(&text)?;
-            printer.line("Nothing was accepted and nobody was called: this was a rehearsal.")
+            printer.wrapped(
+                "Nothing was accepted and nobody was called: this was a rehearsal.",
+                0,
+            )
         }
     }
 }

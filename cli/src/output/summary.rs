@@ -9,7 +9,7 @@ use rescind_core::job::JobState;
 use rescind_core::order::{Counts, Order, OrderState};
 use rescind_core::store::Store;
 
-use super::{Printer, cell, job, table};
+use super::{Printer, job, table};
 use crate::error::Failure;
 use crate::progress::duration;
 
@@ -47,16 +47,16 @@ pub(crate) async fn print(
 fn head(printer: &mut Printer, order: &Order) -> Result<(), Failure> {
     let state = match &order.state {
         OrderState::Open => "open".to_owned(),
-        OrderState::Paused { why } => format!("paused: {}", cell::terminal(why)),
+        OrderState::Paused { why } => format!("paused: {why}"),
         OrderState::Cancelling => "being cancelled".to_owned(),
         OrderState::Finished => "finished".to_owned(),
     };
-    printer.line(&format!("Order {}  {state}", order.id))?;
+    printer.wrapped(&format!("Order {}  {state}", order.id), 0)?;
     let note = order.note.as_deref().unwrap_or("(erased)");
     let reference = order
         .reference
         .as_deref()
-        .map(|r| format!("  [{}]", cell::terminal(r)))
+        .map(|reference| format!("  [{reference}]"))
         .unwrap_or_default();
     let actor = order
         .actor
@@ -66,11 +66,7 @@ fn head(printer: &mut Printer, order: &Order) -> Result<(), Failure> {
         .accepted_at
         .round(jiff::Unit::Second)
         .unwrap_or(order.accepted_at);
-    printer.line(&format!(
-        "{}{reference}  by {} at {at}",
-        cell::terminal(note),
-        cell::terminal(actor)
-    ))?;
+    printer.wrapped(&format!("{note}{reference}  by {actor} at {at}"), 0)?;
     printer.line("")?;
     Ok(())
 }
@@ -124,7 +120,7 @@ fn counts(
                 order.evidence_pending
             )
         };
-        printer.line(&line)?;
+        printer.wrapped(&line, 0)?;
     }
     Ok(())
 }
