@@ -1,5 +1,7 @@
-//! What the end-to-end tests share: a Graph server that has no line in common with the sandbox, and the program under
-//! test.
+//! What the end-to-end tests share: a Graph server that has no line in common with the sandbox, the program under
+//! test, and the sandbox's ledger as judge.
 
+pub mod judge;
 pub mod other_graph;
 pub mod program;
+pub mod running;

@@ -12,9 +12,10 @@ use hyper::service::service_fn;
 use hyper::{Request, Response};
 use hyper_util::rt::TokioIo;
 use serde_json::{Value, json};
-use tokio::net::{TcpListener, TcpStream};
+use tokio::net::{TcpListener, TcpSocket, TcpStream};
 use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
 
 /// How the server misbehaves.
 #[derive(Debug, Clone, Default)]
@@ -66,6 +67,7 @@ struct State {
     closed_until: Option<Instant>,
     watermarks: HashMap<u64, String>,
     revoked: watch::Sender<u64>,
+    arrived: watch::Sender<u64>,
 }
 
 /// A running server; it stops when dropped.
@@ -74,14 +76,16 @@ pub struct OtherGraph {
     addr: SocketAddr,
     state: Arc<Mutex<State>>,
     stop: CancellationToken,
+    tasks: TaskTracker,
 }
 
 impl OtherGraph {
     /// Starts it on a free loopback port, on the runtime of the caller.
     pub async fn start(behaviour: Behaviour) -> Self {
-        let listener = TcpListener::bind(("127.0.0.1", 0))
-            .await
-            .expect("a free loopback port");
+        Closed::at(SocketAddr::from(([127, 0, 0, 1], 0))).open(behaviour)
+    }
+
+    fn serve(listener: TcpListener, behaviour: Behaviour) -> Self {
         let addr = listener.local_addr().expect("a bound address");
         let state = Arc::new(Mutex::new(State {
             behaviour,
@@ -94,21 +98,28 @@ impl OtherGraph {
             closed_until: None,
             watermarks: HashMap::new(),
             revoked: watch::Sender::new(0),
+            arrived: watch::Sender::new(0),
         }));
         let stop = CancellationToken::new();
-        let (accepting, shared) = (stop.clone(), Arc::clone(&state));
-        tokio::spawn(async move {
+        let tasks = TaskTracker::new();
+        let (accepting, shared, serving) = (stop.clone(), Arc::clone(&state), tasks.clone());
+        tasks.spawn(async move {
             loop {
                 let stream = tokio::select! {
                     () = accepting.cancelled() => return,
                     accepted = listener.accept() => accepted,
                 };
                 if let Ok((stream, _)) = stream {
-                    tokio::spawn(serve(stream, Arc::clone(&shared), accepting.clone()));
+                    serving.spawn(serve(stream, Arc::clone(&shared), accepting.clone()));
                 }
             }
         });
-        Self { addr, state, stop }
+        Self {
+            addr,
+            state,
+            stop,
+            tasks,
+        }
     }
 
     /// Its base URL.
@@ -116,7 +127,17 @@ impl OtherGraph {
         format!("http://{}", self.addr)
     }
 
-    /// What was done so far.
+    /// How many revocations had their effect so far.
+    pub fn revocations(&self) -> u64 {
+        *lock(&self.state).revoked.borrow()
+    }
+
+    /// How it misbehaves from now on.
+    pub fn behave(&self, behaviour: Behaviour) {
+        lock(&self.state).behaviour = behaviour;
+    }
+
+    /// What was done since it was last asked.
     pub fn ledger(&self) -> Ledger {
         let mut state = lock(&self.state);
         std::mem::take(&mut state.ledger)
@@ -132,9 +153,51 @@ impl OtherGraph {
             .expect("the server lives");
     }
 
+    /// Waits until one more request has come in, answered or not.
+    pub async fn asked_again(&self) {
+        let mut arrived = lock(&self.state).arrived.subscribe();
+        let one_more = *arrived.borrow() + 1;
+        let reached = arrived.wait_for(|arrived| *arrived >= one_more);
+        let _state = tokio::time::timeout(Duration::from_secs(120), reached)
+            .await
+            .expect("the program asks")
+            .expect("the server lives");
+    }
+
+    /// Stops it: when this returns, every connection is cut and new ones are refused. Answers what was done.
+    pub async fn stop(self) -> (Ledger, Closed) {
+        self.stop.cancel();
+        self.tasks.close();
+        self.tasks.wait().await;
+        (self.ledger(), Closed::at(self.addr))
+    }
+
     /// Voids every access token handed out so far.
     pub fn void_tokens(&self) {
         lock(&self.state).token_generation += 1;
+    }
+}
+
+/// A port that refuses connections, and that nobody else can take meanwhile.
+#[derive(Debug)]
+pub struct Closed(TcpSocket);
+
+impl Closed {
+    fn at(addr: SocketAddr) -> Self {
+        let socket = TcpSocket::new_v4().expect("a socket");
+        socket.set_reuseaddr(true).expect("a fresh socket");
+        socket.bind(addr).expect("the loopback port is free");
+        Self(socket)
+    }
+
+    /// The base URL of the server that will be there.
+    pub fn url(&self) -> String {
+        format!("http://{}", self.0.local_addr().expect("a bound address"))
+    }
+
+    /// Starts a server that knows nothing of the one before it. Must be called on a runtime.
+    pub fn open(self, behaviour: Behaviour) -> OtherGraph {
+        OtherGraph::serve(self.0.listen(1024).expect("a bound socket"), behaviour)
     }
 }
 
@@ -146,6 +209,13 @@ impl Drop for OtherGraph {
 
 fn lock(state: &Mutex<State>) -> MutexGuard<'_, State> {
     state.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// What no output of a program may ever show.
+pub const ACCESS_TOKEN: &str = "access-token-of-the-test";
+
+fn access_token(generation: u64) -> String {
+    format!("{ACCESS_TOKEN}-{generation}")
 }
 
 /// The connection is cut: hyper drops the socket when the service fails.
@@ -179,7 +249,11 @@ async fn answer(
 ) -> Result<Response<Full<Bytes>>, Cut> {
     let (parts, body) = request.into_parts();
     let body = body.collect().await.map_err(|_| Cut)?.to_bytes();
-    let latency = lock(state).behaviour.latency;
+    let latency = {
+        let state = lock(state);
+        state.arrived.send_modify(|arrived| *arrived += 1);
+        state.behaviour.latency
+    };
     if !latency.is_zero() {
         tokio::time::sleep(latency).await;
     }
@@ -197,14 +271,14 @@ async fn answer(
         .unwrap_or_default();
     if path.ends_with("/oauth2/v2.0/token") {
         state.ledger.tokens += 1;
-        let token = format!("token-{}", state.token_generation);
+        let token = access_token(state.token_generation);
         return Ok(json_answer(
             200,
             &[],
             &json!({"token_type": "Bearer", "expires_in": 3599, "access_token": token}),
         ));
     }
-    let expected = format!("Bearer token-{}", state.token_generation);
+    let expected = format!("Bearer {}", access_token(state.token_generation));
     let sent = parts
         .headers
         .get("authorization")
