@@ -297,7 +297,11 @@ impl Member {
             .resolve(&cx, subjects)
             .await
             .and_then(|answers| one_each("resolve", answers, subjects.len()));
-        let answers = reported(permit, answers)?;
+        permit.done(&match &answers {
+            Ok(answers) => health_in(answers),
+            Err(error) => verdict_of(error, 0),
+        });
+        let answers = answers?;
         let mut seen = self.seen.lock().unwrap_or_else(PoisonError::into_inner);
         for answer in &answers {
             if let Resolution::Found(account) = answer
@@ -428,6 +432,25 @@ async fn left_by_others(
     let since = now.checked_sub(longest.unwrap_or_default()).unwrap_or(now);
     let memory = store.load_lane(provider).await?;
     Ok((memory, store.spent(provider, since).await?))
+}
+
+/// What answers for single subjects show of their provider's health: one that was throttled throttles the lane, and
+/// where nobody was found because nobody could be reached, the provider is away.
+fn health_in(answers: &[Resolution]) -> Verdict {
+    let mut worst = Verdict::Answered;
+    let mut reached = answers.is_empty();
+    for answer in answers {
+        let verdict = match answer {
+            Resolution::Failed(error) => verdict_of(error, 0),
+            _ => Verdict::Answered,
+        };
+        match verdict {
+            Verdict::Throttled { .. } => return verdict,
+            Verdict::Unavailable { .. } => worst = verdict,
+            _ => reached = true,
+        }
+    }
+    if reached { Verdict::Answered } else { worst }
 }
 
 /// Tells the lane what a read showed of its provider's health.
