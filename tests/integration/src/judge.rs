@@ -102,3 +102,32 @@ pub async fn tenants(faults: &str, people: u32) -> (Sandbox, Desk) {
 pub fn judge(sandbox: &Sandbox) -> Judge {
     Judge::of(&sandbox.ledger_lines())
 }
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::Judge;
+
+    const DONE: &str = r#"{"tenant":"microsoft","operation":"revoke","subject":"a","name":"a@contoso.com","effect":true}"#;
+
+    #[test]
+    #[should_panic(expected = "never ended")]
+    fn a_claim_without_an_effect_is_found() {
+        let job = json!({"provider": "entra", "resolved": "b", "state": "confirmed"});
+        Judge::of("").agrees_with(&json!({ "jobs": [job] }));
+    }
+
+    #[test]
+    #[should_panic(expected = "without a confirmed job")]
+    fn an_effect_without_a_claim_is_found() {
+        let job = json!({"provider": "entra", "resolved": "a", "state": "parked"});
+        Judge::of(DONE).agrees_with(&json!({ "jobs": [job] }));
+    }
+
+    #[test]
+    fn a_true_report_agrees() {
+        let job = json!({"provider": "entra", "resolved": "a", "state": "confirmed"});
+        Judge::of(DONE).agrees_with(&json!({ "jobs": [job] }));
+    }
+}

@@ -7,7 +7,7 @@ use rescind_integration::program::{Desk, balances};
 use rescind_integration::running::Running;
 
 const PEOPLE: u64 = 1000;
-const LIMIT: Duration = Duration::from_secs(90);
+const LIMIT: Duration = Duration::from_secs(180);
 
 fn slow() -> Behaviour {
     Behaviour {

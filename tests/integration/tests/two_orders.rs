@@ -7,7 +7,7 @@ use rescind_integration::program::{Desk, balances};
 use rescind_integration::running::Running;
 
 const BULK: u64 = 2000;
-const LIMIT: Duration = Duration::from_secs(90);
+const LIMIT: Duration = Duration::from_secs(180);
 
 /// A server that lets about 400 people a second through.
 async fn slow() -> (OtherGraph, Desk) {
