@@ -382,7 +382,7 @@ async fn a_reader_that_goes_away_from_a_long_order_is_no_fault() {
         let mut reader = BufReader::new(child.stdout.take().expect("piped"));
         reader.read_line(&mut first).expect("a line");
         drop(reader);
-        let ran = Ran::of(child.wait_with_output().expect("it ends")).exits(0);
+        let ran = Ran::of(&child.wait_with_output().expect("it ends")).exits(0);
         assert_eq!(ran.stderr, "", "{format}");
     }
 }

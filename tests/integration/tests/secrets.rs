@@ -100,7 +100,7 @@ async fn a_secret_in_the_environment_is_shown_nowhere() {
         "-vv",
     ]);
     let done = Ran::of(
-        command
+        &command
             .env("ENTRA_SECRET", CANARY)
             .output()
             .expect("it starts"),
@@ -108,7 +108,7 @@ async fn a_secret_in_the_environment_is_shown_nowhere() {
     .exits(0);
     let mut command = desk.command(&["providers", "check", "--output", "json", "-vv"]);
     let checked = Ran::of(
-        command
+        &command
             .env("ENTRA_SECRET", CANARY)
             .output()
             .expect("it starts"),
