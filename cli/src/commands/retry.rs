@@ -1,5 +1,7 @@
 //! `rescind orders retry`: parked jobs again, refused ones in a new order.
 
+use rescind_core::engine::Goal;
+use rescind_core::order::{Counts, Order};
 use rescind_core::store::Act;
 
 use super::work::{self, Consent};
@@ -16,57 +18,64 @@ pub(crate) async fn run(
     consent: Consent,
 ) -> Result<Exit, Failure> {
     let world = app.world().await?;
-    let order = find_order(world.store.as_ref(), id).await;
-    let order = match order {
-        Ok(order) => order,
-        Err(failure) => {
-            world.close().await;
-            return Err(failure);
-        }
-    };
+    let exit = retry(app, &world, id, note, consent).await;
+    world.close().await;
+    exit
+}
+
+async fn retry(
+    app: &mut App,
+    world: &World,
+    id: &str,
+    note: Option<String>,
+    consent: Consent,
+) -> Result<Exit, Failure> {
+    let order = find_order(world.store.as_ref(), id).await?;
     let Some(note) = note.or_else(|| order.note.clone()) else {
         return Err(Failure::usage("the order's note was erased").with_hint("say why with --note"));
     };
-    if order.counts.parked + order.counts.refused == 0 {
-        world.close().await;
+    // The person's yes first: a plan that is turned down leaves everything as it was.
+    let mut goals = Vec::new();
+    if order.counts.refused > 0 {
+        let request = work::request(app, &note, order.reference.clone())?.for_retry_of(order.id);
+        goals.extend(work::accept(app, world, request, consent).await?);
+    }
+    if order.counts.parked > 0 {
+        unpark(app, world, &order, &note).await?;
+        goals.push(order.id);
+    }
+    if goals.is_empty() {
         app.say(&format!(
             "Order {} has no parked and no refused jobs.",
             order.id
         ));
         return Ok(Exit::of_counts(&order.counts));
     }
-    if order.counts.parked > 0 {
-        let act = Act::new(app.actor.clone(), "parked_retried")
-            .because(note.as_str())
-            .about(order.id);
-        let retried = world.store.unpark(Some(order.key), act).await?;
-        app.say(&format!(
-            "{retried} parked jobs of {} are tried again.",
-            order.id
-        ));
-    }
-    if order.counts.refused > 0 {
-        let request = work::request(app, &note, order.reference.clone())?.for_retry_of(order.id);
-        return work::order(app, world, request, consent).await;
-    }
-    let exit = finish(app, &world, &order, consent).await;
-    world.close().await;
-    exit
-}
-
-async fn finish(
-    app: &mut App,
-    world: &World,
-    order: &rescind_core::order::Order,
-    consent: Consent,
-) -> Result<Exit, Failure> {
     if consent.no_wait {
         app.say("`rescind run` works on them.");
         return Ok(Exit::Open);
     }
-    let ended = work::drive(app, world, rescind_core::engine::Goal::Order(order.id)).await?;
-    let order = world.store.order(order.id).await?;
-    work::report_run(app, world, std::slice::from_ref(&order)).await?;
-    work::tell(app, &ended);
-    Ok(Exit::of_counts(&order.counts))
+    let mut sums = Counts::default();
+    let mut orders = Vec::new();
+    for id in goals {
+        let ended = work::drive(app, world, Goal::Order(id)).await?;
+        work::tell(app, &ended);
+        let order = world.store.order(id).await?;
+        sums += order.counts;
+        orders.push(order);
+    }
+    work::report_run(app, world, &orders).await?;
+    Ok(Exit::of_counts(&sums))
+}
+
+async fn unpark(app: &App, world: &World, order: &Order, note: &str) -> Result<(), Failure> {
+    let act = Act::new(app.actor.clone(), "parked_retried")
+        .because(note)
+        .about(order.id);
+    let retried = world.store.unpark(Some(order.key), act).await?;
+    app.say(&format!(
+        "{retried} parked jobs of {} are tried again.",
+        order.id
+    ));
+    Ok(())
 }

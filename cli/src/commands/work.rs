@@ -4,6 +4,7 @@ use std::io::{IsTerminal, Write};
 use std::sync::Arc;
 
 use rescind_core::engine::{Ended, Engine, EngineError, EngineParts, Goal};
+use rescind_core::id::OrderId;
 use rescind_core::order::{Note, Order};
 use rescind_core::plan::{
     Confirmation, Given, Plan, PlanError, PlanErrorClass, PlanRequest, Planner, PlannerParts,
@@ -57,9 +58,32 @@ pub(crate) async fn order(
 async fn order_in(
     app: &mut App,
     world: &World,
-    mut request: PlanRequest,
+    request: PlanRequest,
     consent: Consent,
 ) -> Result<Exit, Failure> {
+    let Some(id) = accept(app, world, request, consent).await? else {
+        return Ok(Exit::Done);
+    };
+    if consent.no_wait {
+        let order = world.store.order(id).await?;
+        report(app, world, &order).await?;
+        app.say("Nothing was sent yet: `rescind run` works on it.");
+        return Ok(Exit::Open);
+    }
+    let ended = drive(app, world, Goal::Order(id)).await?;
+    let order = world.store.order(id).await?;
+    report(app, world, &order).await?;
+    tell(app, &ended);
+    Ok(Exit::of_counts(&order.counts))
+}
+
+/// Plans, asks and accepts. Answers the order, or nothing when the plan was only rehearsed.
+pub(crate) async fn accept(
+    app: &mut App,
+    world: &World,
+    mut request: PlanRequest,
+    consent: Consent,
+) -> Result<Option<OrderId>, Failure> {
     world.check_open_orders().await?;
     request.max_subjects = consent.max_subjects;
     request.dry_run = consent.dry_run;
@@ -77,23 +101,12 @@ async fn order_in(
     if consent.dry_run {
         plan_output::print(&mut app.printer, &plan.summary)?;
         planner.discard(plan).await?;
-        return Ok(Exit::Done);
+        return Ok(None);
     }
     let given = ask(app, &plan, consent)?;
     let accepted = planner.accept(plan, given).await?;
     app.say(&format!("Accepted as order {}.", accepted.order));
-    if consent.no_wait {
-        let order = world.store.order(accepted.order).await?;
-        report(app, world, &order).await?;
-        app.say("Nothing was sent yet: `rescind run` works on it.");
-        return Ok(Exit::Open);
-    }
-    let ended = drive(app, world, Goal::Order(accepted.order)).await?;
-    let order = world.store.order(accepted.order).await?;
-    let exit = Exit::of_counts(&order.counts);
-    report(app, world, &order).await?;
-    tell(app, &ended);
-    Ok(exit)
+    Ok(Some(accepted.order))
 }
 
 /// What the person, or the script, says to the plan.
