@@ -30,6 +30,8 @@ pub(super) struct OpenOrder {
     providers: Vec<ProviderName>,
     /// Nothing more of it is claimed.
     on_hold: AtomicBool,
+    /// Its canary has died, and the store has not said yet that it is paused.
+    dead: AtomicBool,
     canary: Option<Mutex<Canary>>,
 }
 
@@ -57,6 +59,7 @@ impl OpenOrder {
             accepted_at: order.accepted_at,
             providers: order.bindings.into_iter().map(|b| b.provider).collect(),
             on_hold: AtomicBool::new(false),
+            dead: AtomicBool::new(false),
             canary,
         }
     }
@@ -111,7 +114,17 @@ impl OpenOrder {
                 canary.parked += 1;
             }
         }
-        in_stage && canary.parked > CANARY_PARKED && !self.on_hold.swap(true, Ordering::Relaxed)
+        let dies = in_stage && canary.parked > CANARY_PARKED;
+        if !dies || self.on_hold.load(Ordering::SeqCst) {
+            return false;
+        }
+        self.dead.store(true, Ordering::SeqCst);
+        let is_first = !self.on_hold.swap(true, Ordering::SeqCst);
+        if !is_first {
+            // A person has paused it in this very instant.
+            self.dead.store(false, Ordering::SeqCst);
+        }
+        is_first
     }
 
     fn canary(&self) -> Option<MutexGuard<'_, Canary>> {
@@ -163,15 +176,28 @@ impl Orders {
         let mut orders = HashMap::with_capacity(open.len());
         let mut active = Vec::new();
         for order in open {
-            let is_open = order.state == OrderState::Open;
             let key = order.key;
-            let known = book
-                .orders
-                .remove(&key)
+            let known = book.orders.remove(&key);
+            let is_held = known
+                .as_ref()
+                .is_some_and(|known| known.on_hold.load(Ordering::SeqCst));
+            // Between the death of a canary and its pause in the store, the order still reads as open.
+            let is_dying = known
+                .as_ref()
+                .is_some_and(|known| known.dead.load(Ordering::SeqCst));
+            let is_open = order.state == OrderState::Open && !is_dying;
+            let is_seen_paused = order.state != OrderState::Open;
+            let order = known
                 // A released order starts with a fresh canary: somebody has looked.
-                .filter(|known| !(is_open && known.is_on_hold()));
-            let order = known.unwrap_or_else(|| Arc::new(OpenOrder::new(order, canary)));
-            order.on_hold.store(!is_open, Ordering::Relaxed);
+                .filter(|_| !(is_open && is_held))
+                .unwrap_or_else(|| Arc::new(OpenOrder::new(order, canary)));
+            if is_seen_paused {
+                order.dead.store(false, Ordering::SeqCst);
+            }
+            order.on_hold.store(!is_open, Ordering::SeqCst);
+            if order.dead.load(Ordering::SeqCst) {
+                order.on_hold.store(true, Ordering::SeqCst);
+            }
             if is_open {
                 active.push(Arc::clone(&order));
             }
@@ -189,5 +215,37 @@ impl Orders {
     pub(super) fn active(&self) -> (Arc<[Arc<OpenOrder>]>, u64) {
         let book = self.book.read().unwrap_or_else(PoisonError::into_inner);
         (Arc::clone(&book.active), book.generation)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn bulk(state: OrderState) -> Order {
+        let mut order = Order::new(OrderKey(1), OrderId::default(), Timestamp::UNIX_EPOCH);
+        order.counts.accepted = 1_000;
+        order.state = state;
+        order
+    }
+
+    #[test]
+    fn a_dead_canary_stays_dead_until_a_person_releases_the_order() {
+        let orders = Orders::default();
+        orders.refresh(vec![bulk(OrderState::Open)], true);
+        let order = Arc::clone(&orders.active().0[0]);
+        let deaths = (0..8).filter(|_| order.count(Fate::Parked, false)).count();
+        assert_eq!(deaths, 1);
+
+        // Something else makes the orders be read again before the pause is written.
+        orders.refresh(vec![bulk(OrderState::Open)], true);
+        assert!(orders.active().0.is_empty());
+        assert!(!order.begin_call());
+
+        let why = String::from("its canary died");
+        orders.refresh(vec![bulk(OrderState::Paused { why })], true);
+        assert!(orders.active().0.is_empty());
+        orders.refresh(vec![bulk(OrderState::Open)], true);
+        assert!(orders.active().0[0].begin_call());
     }
 }
