@@ -26,9 +26,13 @@ pub(super) enum Ruling {
     /// Nothing was carried out.
     Transient(Option<Duration>),
     /// It may have been carried out.
-    Unknown,
-    /// Some steps are done, others may be repeated.
-    Unfinished(Option<Duration>),
+    Unknown(Option<Duration>),
+    /// Some steps failed, and may be repeated.
+    Unfinished {
+        after: Option<Duration>,
+        /// Whether the provider did something all the same, or failed this subject alone.
+        served: bool,
+    },
     /// The whole lane meets the same: no attempt was used.
     Lane,
     /// We stopped it: no attempt was used. Whether it may have been carried out.
@@ -89,11 +93,11 @@ fn judge_report(report: Report, earlier: &Detail, subject: u64) -> Judged {
     let mut verdict = Verdict::Answered;
     let ruling = match report.outcome {
         Outcome::Revoked { ended } | Outcome::Accepted { ended } => {
-            detail.steps = merged(&earlier.steps, ended.steps);
+            detail.steps = merged(carried(&earlier.steps), ended.steps);
             Ruling::Confirmed
         }
         Outcome::NothingToRevoke => {
-            detail.steps.clone_from(&earlier.steps);
+            detail.steps = carried(&earlier.steps);
             Ruling::Confirmed
         }
         Outcome::SubjectNotFound => Ruling::NotFound,
@@ -102,7 +106,11 @@ fn judge_report(report: Report, earlier: &Detail, subject: u64) -> Judged {
             Ruling::Refused
         }
         Outcome::Partial { ended, failed } => {
-            detail.steps = with_failures(merged(&earlier.steps, ended.steps), &failed);
+            let progress = ended.steps.iter().any(|step| {
+                step.failed == 0 && failed.iter().all(|failure| failure.step != step.name)
+            });
+            let steps = merged(earlier.steps.clone(), ended.steps);
+            detail.steps = with_failures(steps, &failed);
             let worst = failed
                 .iter()
                 .map(|failure| &failure.error)
@@ -111,7 +119,7 @@ fn judge_report(report: Report, earlier: &Detail, subject: u64) -> Judged {
                 detail.error = Some(worst.to_record());
                 verdict = verdict_of(worst, subject);
             }
-            ruling_of_partial(&failed)
+            ruling_of_partial(&failed, progress)
         }
     };
     Judged {
@@ -130,7 +138,7 @@ fn ruling_of(error: &Error) -> Ruling {
         (ErrorKind::Cancelled, retry) => Ruling::Stopped {
             sent: retry == Retry::OutcomeUnknown,
         },
-        (_, Retry::OutcomeUnknown) => Ruling::Unknown,
+        (_, Retry::OutcomeUnknown) => Ruling::Unknown(None),
         (ErrorKind::RateLimited, retry) => Ruling::Throttled(after(retry)),
         (_, Retry::Safe { after }) => Ruling::Transient(after),
         (ErrorKind::PermissionDenied, Retry::Never) => Ruling::Denied,
@@ -138,8 +146,9 @@ fn ruling_of(error: &Error) -> Ruling {
     }
 }
 
-/// A procedure that failed in places: it goes on while any failed step may be repeated.
-fn ruling_of_partial(failed: &[ItemFailure]) -> Ruling {
+/// A procedure that failed in places: it goes on while any failed step may be repeated. What may have been carried out
+/// is never forgotten over another step's failure.
+fn ruling_of_partial(failed: &[ItemFailure], progress: bool) -> Ruling {
     let rulings = || failed.iter().map(|failure| ruling_of(&failure.error));
     let longest = rulings()
         .filter_map(|ruling| match ruling {
@@ -147,19 +156,30 @@ fn ruling_of_partial(failed: &[ItemFailure]) -> Ruling {
             _ => None,
         })
         .max();
-    if rulings().any(|ruling| ruling == Ruling::Lane) {
+    if rulings().any(|ruling| matches!(ruling, Ruling::Unknown(_))) {
+        Ruling::Unknown(longest)
+    } else if rulings().any(|ruling| ruling == Ruling::Stopped { sent: true }) {
+        Ruling::Stopped { sent: true }
+    } else if rulings().any(|ruling| ruling == Ruling::Lane) {
         Ruling::Lane
     } else if rulings().any(|ruling| matches!(ruling, Ruling::Throttled(_))) {
         Ruling::Throttled(longest)
-    } else if rulings().any(|ruling| ruling == Ruling::Unknown) {
-        Ruling::Unknown
     } else if rulings().any(|ruling| matches!(ruling, Ruling::Stopped { .. })) {
         Ruling::Stopped { sent: false }
     } else if rulings().any(|ruling| matches!(ruling, Ruling::Transient(_))) {
-        Ruling::Unfinished(longest)
+        let lane_wide = |failure: &ItemFailure| is_lane_wide(&failure.error);
+        Ruling::Unfinished {
+            after: longest,
+            served: progress || !failed.iter().all(lane_wide),
+        }
     } else {
         Ruling::Permanent
     }
+}
+
+/// Whether the next subject is likely to meet the same: the provider, or the way to it, is the matter.
+fn is_lane_wide(error: &Error) -> bool {
+    matches!(error.kind(), ErrorKind::Unavailable | ErrorKind::Timeout)
 }
 
 /// What the lane learns from a failed call.
@@ -202,14 +222,27 @@ fn after(retry: Retry) -> Option<Duration> {
     }
 }
 
-/// The steps of this attempt over those of earlier ones.
-fn merged(earlier: &[Step], steps: Vec<Step>) -> Vec<Step> {
-    let mut all: Vec<Step> = earlier
-        .iter()
-        .filter(|old| steps.iter().all(|new| new.name != old.name))
-        .cloned()
-        .collect();
-    all.extend(steps);
+/// What earlier attempts did for a job that is now confirmed: nothing of it is left undone.
+fn carried(earlier: &[Step]) -> Vec<Step> {
+    let mut steps = earlier.to_vec();
+    for step in &mut steps {
+        step.failed = 0;
+    }
+    steps
+}
+
+/// The steps of this attempt on top of those of earlier ones: the counts of a step add up.
+fn merged(earlier: Vec<Step>, steps: Vec<Step>) -> Vec<Step> {
+    let (again, mut all): (Vec<Step>, Vec<Step>) = earlier
+        .into_iter()
+        .partition(|old| steps.iter().any(|new| new.name == old.name));
+    all.extend(steps.into_iter().map(|mut step| {
+        for old in again.iter().filter(|old| old.name == step.name) {
+            step.ended += old.ended;
+            step.already_absent += old.already_absent;
+        }
+        step
+    }));
     all
 }
 
@@ -247,5 +280,77 @@ pub(super) fn add_still_enabled(residual: &mut Vec<Residual>) {
         .any(|residual| residual.what.contains("still enabled"));
     if !said {
         residual.push(Residual::new(STILL_ENABLED, None));
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::report::Ended;
+
+    const SAFE: Retry = Retry::Safe { after: None };
+
+    fn failure(step: &str, kind: ErrorKind, retry: Retry) -> ItemFailure {
+        ItemFailure::new(step, None, Error::new(kind, retry, "end", "scripted"))
+    }
+
+    fn partial(steps: Vec<Step>, failed: Vec<ItemFailure>) -> Outcome {
+        Outcome::Partial {
+            ended: Ended::steps(steps),
+            failed,
+        }
+    }
+
+    fn judged(outcome: Outcome, earlier: &Detail) -> Judged {
+        judge(Ok(Report::new(outcome)), earlier, 1)
+    }
+
+    #[test]
+    fn the_counts_of_two_attempts_add_up_and_a_confirmed_job_has_no_failure() {
+        let first = partial(
+            vec![Step::new("grants", 3), Step::new("cookies", 1)],
+            vec![
+                failure("grants", ErrorKind::Unavailable, SAFE),
+                failure("cookies", ErrorKind::Unavailable, SAFE),
+            ],
+        );
+        let first = judged(first, &Detail::default()).detail;
+        assert_eq!(first.steps.iter().map(|s| s.failed).sum::<u64>(), 2);
+        let second = Outcome::Revoked {
+            ended: Ended::by(Step::new("grants", 2)),
+        };
+        let second = judged(second, &first);
+        assert_eq!(second.ruling, Ruling::Confirmed);
+        let mut steps = second.detail.steps;
+        steps.sort_by(|a, b| a.name.cmp(&b.name));
+        assert_eq!(steps, [Step::new("cookies", 1), Step::new("grants", 5)]);
+    }
+
+    #[test]
+    fn an_unknown_step_is_remembered_beside_a_throttled_one() {
+        let longest = Some(Duration::from_secs(9));
+        let throttled = Retry::Safe { after: longest };
+        let failed = vec![
+            failure("grants", ErrorKind::Timeout, Retry::OutcomeUnknown),
+            failure("cookies", ErrorKind::RateLimited, throttled),
+        ];
+        let answer = judged(partial(Vec::new(), failed), &Detail::default());
+        assert_eq!(answer.ruling, Ruling::Unknown(longest));
+        assert!(matches!(answer.verdict, Verdict::Throttled { .. }));
+    }
+
+    #[test]
+    fn a_provider_that_is_down_in_every_step_has_not_served_anybody() {
+        let down = || vec![failure("grants", ErrorKind::Unavailable, SAFE)];
+        let served = |steps, failed| match judged(partial(steps, failed), &Detail::default()).ruling
+        {
+            Ruling::Unfinished { served, .. } => served,
+            other => panic!("{other:?}"),
+        };
+        assert!(!served(Vec::new(), down()));
+        assert!(!served(vec![Step::new("grants", 0)], down()));
+        assert!(served(vec![Step::new("cookies", 0)], down()));
+        let strange = failure("grants", ErrorKind::Unexpected, SAFE);
+        assert!(served(Vec::new(), vec![strange]));
     }
 }

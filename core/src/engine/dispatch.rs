@@ -388,7 +388,7 @@ impl Call {
         }
         permit.done(&verdict);
         let fate = settle::decide(&self.desk, &work, ruling, detail);
-        if ruling == Ruling::Unknown {
+        if matches!(ruling, Ruling::Unknown(_)) {
             // Even parked it stays so: evidence is read before the next call.
             work.job.waited = Some(WaitReason::Unknown);
             work.checked = false;

@@ -155,11 +155,11 @@ pub(super) fn decide(desk: &Desk, work: &Work, ruling: Ruling, mut detail: Detai
             unused(waiting(DENIED_AGAIN, WaitReason::Lane), detail)
         }
         Ruling::Denied | Ruling::Permanent => Fate::parked(detail),
-        Ruling::Transient(after) | Ruling::Unfinished(after) => {
-            let progress = matches!(ruling, Ruling::Unfinished(_));
-            failed(desk, work, detail, after, WaitReason::Transient, progress)
+        Ruling::Transient(after) => failed(desk, work, detail, after, WaitReason::Transient, false),
+        Ruling::Unfinished { after, served } => {
+            failed(desk, work, detail, after, WaitReason::Transient, served)
         }
-        Ruling::Unknown => failed(desk, work, detail, None, WaitReason::Unknown, false),
+        Ruling::Unknown(after) => failed(desk, work, detail, after, WaitReason::Unknown, false),
     }
 }
 
