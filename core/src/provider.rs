@@ -297,6 +297,16 @@ pub enum Resolution {
     Failed(Error),
 }
 
+impl Resolution {
+    /// Why the directory could not say.
+    pub fn failure(&self) -> Option<&Error> {
+        match self {
+            Self::Failed(error) => Some(error),
+            Self::Found(_) | Self::NotFound | Self::Ambiguous { .. } => None,
+        }
+    }
+}
+
 /// An account as the provider knows it.
 #[derive(Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[non_exhaustive]
@@ -377,6 +387,16 @@ pub enum Proof {
     SubjectMissing,
     /// It could not be read.
     Failed(Error),
+}
+
+impl Proof {
+    /// Why it could not be read.
+    pub fn failure(&self) -> Option<&Error> {
+        match self {
+            Self::Failed(error) => Some(error),
+            Self::Watermark { .. } | Self::Remaining { .. } | Self::SubjectMissing => None,
+        }
+    }
 }
 
 /// The id of an inventory item, as `inventory list` prints it and `inventory end` takes it.

@@ -205,7 +205,7 @@ pub(super) fn verdict_of(error: &Error, subject: u64) -> Verdict {
 }
 
 /// Which of several failures the lane must hear about.
-fn badness(error: &Error) -> u8 {
+pub(super) fn badness(error: &Error) -> u8 {
     match (error.is_lane_fault(), error.kind()) {
         (true, _) => 5,
         (_, ErrorKind::RateLimited) => 4,

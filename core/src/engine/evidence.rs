@@ -10,7 +10,7 @@ use tokio::time::sleep;
 
 use super::desk::Desk;
 use super::feed::LEAST_PAUSE;
-use super::fleet::{one_each, reported};
+use super::fleet::{one_each, reported, unless_down};
 use super::lane::Role;
 use crate::context::Priority;
 use crate::error::{Error, Retry};
@@ -152,11 +152,15 @@ async fn read(desk: Arc<Desk>, due: Vec<EvidenceDue>) -> Read {
         Err(error) => Err(error),
         Ok((permit, cx)) => {
             let proofs = evidence.read(&cx, &ids).await;
-            let proofs = proofs.and_then(|proofs| one_each("evidence", proofs, ids.len()));
+            let proofs = proofs
+                .and_then(|proofs| one_each("evidence", proofs, ids.len()))
+                .and_then(|proofs| unless_down(proofs, Proof::failure));
             reported(permit, proofs)
         }
     };
-    if proofs.is_ok() {
+    if let Ok(proofs) = &proofs
+        && proofs.iter().any(|proof| proof.failure().is_none())
+    {
         desk.answered(false);
     }
     (due, proofs)

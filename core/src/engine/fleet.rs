@@ -8,7 +8,7 @@ use std::time::Duration;
 use futures_util::{StreamExt, TryStreamExt, stream};
 use jiff::Timestamp;
 
-use super::classify::verdict_of;
+use super::classify::{badness, verdict_of};
 use super::lane::{Lane, LaneFault, LaneSettings, Permit, Role, Verdict};
 use super::protected::Protected;
 use crate::budget::{Budget, Cost};
@@ -296,7 +296,8 @@ impl Member {
         let answers = directory
             .resolve(&cx, subjects)
             .await
-            .and_then(|answers| one_each("resolve", answers, subjects.len()));
+            .and_then(|answers| one_each("resolve", answers, subjects.len()))
+            .and_then(|answers| unless_down(answers, Resolution::failure));
         permit.done(&match &answers {
             Ok(answers) => health_in(answers),
             Err(error) => verdict_of(error, 0),
@@ -510,6 +511,38 @@ pub(super) fn one_each<T>(
         format!("{} answers for {asked} subjects", answers.len()),
     ))
 }
+
+/// Answers that all say that the provider, or the way to it, is down are no answers: the call as a whole has failed.
+pub(super) fn unless_down<T>(
+    answers: Vec<T>,
+    failure: fn(&T) -> Option<&Error>,
+) -> Result<Vec<T>, Error> {
+    let all_down = answers
+        .iter()
+        .all(|answer| failure(answer).is_some_and(is_down));
+    let worst = answers
+        .iter()
+        .filter_map(failure)
+        .max_by_key(|e| badness(e));
+    match worst {
+        Some(worst) if all_down => Err(worst.for_another_call()),
+        _ => Ok(answers),
+    }
+}
+
+/// Whether a failure is the provider's affair and passes by itself.
+pub(super) fn is_down(error: &Error) -> bool {
+    error.retry() != Retry::Never
+        && !error.is_lane_fault()
+        && matches!(
+            error.kind(),
+            ErrorKind::Unavailable
+                | ErrorKind::Timeout
+                | ErrorKind::RateLimited
+                | ErrorKind::Cancelled
+        )
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -9,7 +9,7 @@ use tokio::time::sleep;
 
 use super::desk::{Desk, Fate};
 use super::feed::with_account;
-use super::fleet::{one_each, reported};
+use super::fleet::{is_down, one_each, reported, unless_down};
 use super::lane::Role;
 use super::queue::{Queue, Work};
 use super::settle::MAX_ATTEMPTS;
@@ -68,7 +68,10 @@ async fn resolve(desk: Arc<Desk>, works: Vec<Work>) -> Result<(), StoreError> {
     };
     match desk.member.resolve_chunk(&subjects, priority).await {
         Ok(answers) => {
-            desk.answered(false);
+            let answered = answers.iter().any(|answer| answer.failure().is_none());
+            if answered {
+                desk.answered(false);
+            }
             let mut missing = Vec::new();
             for ((mut work, subject), answer) in asked.into_iter().zip(subjects).zip(answers) {
                 match answer {
@@ -81,7 +84,7 @@ async fn resolve(desk: Arc<Desk>, works: Vec<Work>) -> Result<(), StoreError> {
                         let fate = Fate::refused(OutcomeName::Ambiguous, ambiguous(count));
                         desk.run_errand(work, fate);
                     }
-                    Resolution::Failed(error) => failed(&desk, work, &error),
+                    Resolution::Failed(error) => failed(&desk, work, &error, answered),
                 }
             }
             not_found(&desk, missing).await
@@ -140,8 +143,8 @@ pub(super) fn unknown_subject() -> Unsupported {
     )
 }
 
-/// The directory could not say for one person.
-fn failed(desk: &Desk, work: Work, error: &Error) {
+/// The directory could not say for one person. `answered`: the same call did say for others.
+fn failed(desk: &Desk, work: Work, error: &Error, answered: bool) {
     if error.is_lane_fault() || error.kind() == ErrorKind::PermissionDenied {
         // Without the right to read people nobody can tell a guest or a protected account.
         desk.stop(error);
@@ -155,7 +158,12 @@ fn failed(desk: &Desk, work: Work, error: &Error) {
         Retry::OutcomeUnknown => (None, true),
         Retry::Never => (None, false),
     };
-    let used_attempt = error.kind() != ErrorKind::RateLimited && desk.serves_others(false);
+    let used_attempt = match error.kind() {
+        ErrorKind::RateLimited | ErrorKind::Cancelled => false,
+        // An answer, however strange: it must come to an end.
+        ErrorKind::InvalidResponse | ErrorKind::Unexpected => true,
+        _ => answered,
+    };
     let tries = work.job.attempts + u32::from(used_attempt);
     let fate = if repeat && tries < MAX_ATTEMPTS {
         let wait = desk
@@ -258,13 +266,16 @@ async fn check(desk: Arc<Desk>, works: Vec<Work>) -> Result<(), StoreError> {
             let read = evidence.read(&cx, &ids).await;
             reported(
                 permit,
-                read.and_then(|proofs| one_each("evidence", proofs, ids.len())),
+                read.and_then(|proofs| one_each("evidence", proofs, ids.len()))
+                    .and_then(|proofs| unless_down(proofs, Proof::failure)),
             )
         }
     };
     match read {
         Ok(proofs) => {
-            desk.answered(false);
+            if proofs.iter().any(|proof| proof.failure().is_none()) {
+                desk.answered(false);
+            }
             for (work, proof) in works.into_iter().zip(proofs) {
                 judge(&desk, work, proof);
             }
@@ -313,6 +324,19 @@ fn judge(desk: &Desk, mut work: Work, proof: Proof) {
             let fate = Fate {
                 next: Next::Gone,
                 detail,
+                used_attempt: false,
+            };
+            desk.run_errand(work, fate);
+        }
+        Proof::Failed(error) if is_down(&error) => {
+            // What may have been carried out is not repeated while nobody can say whether it was.
+            let wait = desk.run.dice.backoff(work.job.attempts + 1);
+            let fate = Fate {
+                next: Next::Waiting {
+                    until: later(desk.now(), wait),
+                    why: WaitReason::Unknown,
+                },
+                detail: work.job.detail.clone(),
                 used_attempt: false,
             };
             desk.run_errand(work, fate);

@@ -6,6 +6,7 @@ use std::sync::Arc;
 use rescind_core::engine::{Ended, EngineError, Goal, Stop};
 use rescind_core::error::{Error, ErrorKind, Retry};
 use rescind_core::job::JobState;
+use rescind_core::report::EvidenceState;
 use rescind_core::store::{Store, StoreError};
 use rescind_testkit::scripted::{Answer, Call};
 
@@ -287,4 +288,43 @@ async fn the_protected_list_is_read_again_at_least_every_ten_minutes() {
         assert!(call.at.duration_since(*last).as_secs() <= 660);
     }
     assert!(looks.len() >= 3, "{looks:?}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_directory_that_is_down_for_each_person_parks_nobody() {
+    let world = World::plain();
+    world.idp().fail_person_by_person();
+    world.idp().fail_resolve(40, down);
+    let order = world.order(&["ada@example.com", "bob@example.com"]).await;
+    assert_eq!(world.run(Goal::Order(order)).await, Ended::Finished);
+    assert_eq!(world.states(), [JobState::Confirmed, JobState::Confirmed]);
+    assert!(world.jobs().iter().all(|job| job.attempts <= 1));
+}
+
+#[tokio::test(start_paused = true)]
+async fn evidence_that_is_down_for_each_person_uses_up_no_read() {
+    let world = World::plain();
+    world.idp().fail_person_by_person();
+    world.idp().fail_evidence(20, down);
+    let order = world.order(&["ada@example.com"]).await;
+    assert_eq!(world.run(Goal::Order(order)).await, Ended::Finished);
+    assert_eq!(world.job().evidence, EvidenceState::Verified);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_lost_answer_is_not_repeated_while_evidence_is_down() {
+    let world = World::new(|b| b.latency(secs(2)));
+    world.idp().fail_person_by_person();
+    world.idp().fail_evidence(8, down);
+    let lost = Answer::error(ErrorKind::Timeout, Retry::OutcomeUnknown).but_carried_out();
+    world.idp().script("ada", [lost]);
+    let order = world.order(&["ada@example.com"]).await;
+    assert_eq!(world.run(Goal::Order(order)).await, Ended::Finished);
+    assert_eq!(world.job().state, JobState::Confirmed);
+    assert_eq!(world.idp().revoke_calls(), 1);
+}
+
+fn down() -> Error {
+    let retry = Retry::Safe { after: None };
+    Error::new(ErrorKind::Unavailable, retry, "read", "scripted")
 }

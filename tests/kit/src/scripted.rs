@@ -170,6 +170,8 @@ struct State {
     decide: Option<Decide>,
     hook: Option<Hook>,
     resolve_faults: VecDeque<Fault>,
+    /// Whether look-ups and reads fail person by person instead of as a whole.
+    faults_are_single: bool,
     evidence_faults: VecDeque<Fault>,
     accounts: HashMap<String, Account>,
     unknown: Vec<String>,
@@ -365,6 +367,11 @@ impl Scripted {
         self.state().evidence_faults.extend(faults);
     }
 
+    /// Makes look-ups and evidence calls that fail say so for each person, as a batch does.
+    pub fn fail_person_by_person(&self) {
+        self.state().faults_are_single = true;
+    }
+
     /// An account that is not what its address says: a guest, an alias, a person who may sign in again.
     pub fn with_account(&self, spelling: &str, account: Account) {
         let mut state = self.state();
@@ -558,6 +565,10 @@ impl Directory for Scripted {
         cx.observe(Observation::ProviderTime(self.now()));
         let mut state = self.state();
         if let Some(fault) = state.resolve_faults.pop_front() {
+            if state.faults_are_single {
+                let each = |_| Resolution::Failed(fault());
+                return Ok(subjects.iter().map(each).collect());
+            }
             return Err(fault());
         }
         Ok(subjects
@@ -610,6 +621,10 @@ impl Evidence for Scripted {
         let now = self.now();
         let mut state = self.state();
         if let Some(fault) = state.evidence_faults.pop_front() {
+            if state.faults_are_single {
+                let each = |_| Proof::Failed(fault());
+                return Ok(account_ids.iter().map(each).collect());
+            }
             return Err(fault());
         }
         let shown = now.checked_sub(state.evidence_lag).unwrap_or(now);
