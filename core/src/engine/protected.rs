@@ -89,7 +89,7 @@ impl Protected {
 
 impl Protection for Protected {
     fn is_known(&self) -> bool {
-        self.age().is_some()
+        self.is_fresh()
     }
 
     fn covers(&self, spelling: &str) -> bool {
@@ -129,5 +129,23 @@ fn unreadable(error: Error) -> Error {
     match error.retry() {
         Retry::Never => error.as_lane_fault(),
         Retry::Safe { .. } | Retry::OutcomeUnknown => error,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test(start_paused = true)]
+    async fn a_list_that_has_grown_old_lets_no_call_out() {
+        let list = Protected::default();
+        assert!(!list.is_known());
+        *list.list.write().expect("unpoisoned") = Some(List {
+            texts: HashSet::new(),
+            read_at: Instant::now(),
+        });
+        assert!(list.is_known());
+        tokio::time::advance(MAX_AGE).await;
+        assert!(!list.is_known());
     }
 }

@@ -55,10 +55,11 @@ impl<R: ?Sized> Guard<R> {
         let protection = &self.settings.protection;
         if !protection.is_known() {
             return Err(Error::new(
-                ErrorKind::Unavailable,
+                // Nothing is known about the provider's health by it: the lane must not pause.
+                ErrorKind::Cancelled,
                 Retry::Safe { after: None },
                 operation,
-                "the protected list has not been looked up at this provider yet",
+                "the protected list has not been looked up lately at this provider",
             ));
         }
         Ok(texts

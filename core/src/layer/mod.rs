@@ -23,7 +23,7 @@ use trace::Trace;
 
 /// Who must never be revoked, as the innermost check before a call sees it.
 pub trait Protection: fmt::Debug + Send + Sync + 'static {
-    /// Whether the list is known for this provider; until then no revocation may leave.
+    /// Whether the list is known for this provider, and young enough; until then no revocation may leave.
     fn is_known(&self) -> bool;
 
     /// Whether an account, by its immutable id, its main name or any other spelling, is on the list.

@@ -250,6 +250,7 @@ async fn nothing_leaves_before_the_protected_list_is_known() {
         .revoke("ada@example.com", Duration::ZERO)
         .await
         .expect_err("unknown");
+    assert_eq!(error.kind(), ErrorKind::Cancelled);
     assert_eq!(error.retry(), Retry::Safe { after: None });
     assert_eq!(stack.calls(), 0);
 }
