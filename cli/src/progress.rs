@@ -157,6 +157,7 @@ pub(crate) fn duration(length: Duration) -> String {
     let mut text = String::new();
     let _infallible = match secs {
         0..120 => write!(text, "{secs} s"),
+        120..600 if !secs.is_multiple_of(60) => write!(text, "{secs} s"),
         120..7200 => write!(text, "{} min", secs / 60),
         _ => write!(text, "{} h {:02} min", secs / 3600, secs % 3600 / 60),
     };
