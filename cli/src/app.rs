@@ -138,6 +138,15 @@ impl App {
         })
     }
 
+    /// How many visible characters a note needs, where a configuration says so.
+    pub(crate) fn min_note_chars(&self) -> usize {
+        let config = self
+            .sources()
+            .ok()
+            .and_then(|sources| Config::load(&sources).ok());
+        config.map_or(1, |config| config.guards.min_note_chars)
+    }
+
     /// Opens the state folder alone, for commands that only read it; needs a configuration only to find it.
     pub(crate) fn state(&self) -> Result<(Arc<StateFolder>, Arc<dyn Store>), Failure> {
         let dir = match self.global.state_dir.clone() {

@@ -62,7 +62,7 @@ impl From<ConfigError> for Failure {
                 "config_invalid",
                 format!("the configuration has {count} {plural}"),
             )
-            .with_hint("`rescind config check` reads it again without starting anything")
+            .with_hint("mend the lines above; nothing was started")
         }
     }
 }
@@ -83,9 +83,6 @@ impl From<StoreError> for Failure {
 
 impl From<std::io::Error> for Failure {
     fn from(error: std::io::Error) -> Self {
-        if error.kind() == std::io::ErrorKind::StorageFull {
-            return StoreError::Full.into();
-        }
         Self::new(Exit::Fault, "io", error.to_string())
     }
 }

@@ -11,7 +11,9 @@ use crate::args::Cli;
 use crate::connectors::registry;
 
 fn cli() -> String {
-    let mut page = String::from("# Command line\n\nGenerated from the program's own help.\n");
+    let mut page = String::from(
+        "# Command line\n\nGenerated from the program's own help. The flags of the first section headed *Everywhere* work with every command.\n",
+    );
     command(&Cli::command().term_width(100), "", &mut page);
     page
 }
@@ -46,16 +48,9 @@ fn connectors() -> String {
             "\n## {}: {}\n\n{}\n",
             info.kind, info.title, info.summary
         );
-        let docs: String = info.docs.lines().fold(String::new(), |mut docs, line| {
-            // The page's own headings stand one level above.
-            docs.push_str(if line.starts_with('#') { "##" } else { "" });
-            docs.push_str(line);
-            docs.push('\n');
-            docs
-        });
-        let _infallible = write!(page, "\n{}\n", docs.trim());
+        let _infallible = write!(page, "\n{}\n", lowered(info.docs).trim());
         if !info.permissions.is_empty() {
-            page.push_str("\n#### Rights it needs\n\n| right | needed for |\n| --- | --- |\n");
+            page.push_str("\n#### All rights\n\n| right | needed for |\n| --- | --- |\n");
         }
         for right in &info.permissions {
             let _infallible = writeln!(page, "| `{}` | {} |", right.name, right.needed_for);
@@ -65,9 +60,26 @@ fn connectors() -> String {
     page
 }
 
+/// The page with its headings two levels lower; a `#` inside a code fence is no heading.
+fn lowered(docs: &str) -> String {
+    let mut fenced = false;
+    let mut page = String::new();
+    for line in docs.lines() {
+        if line.starts_with("```") {
+            fenced = !fenced;
+        }
+        if line.starts_with('#') && !fenced {
+            page.push_str("##");
+        }
+        page.push_str(line);
+        page.push('\n');
+    }
+    page
+}
+
 fn settings(schema: &serde_json::Value, page: &mut String) {
     let lines = crate::commands::connectors::settings_lines(schema);
-    page.push_str("\n#### Settings\n\n");
+    page.push_str("\n#### All settings\n\n");
     for line in lines {
         page.push_str(&line);
         page.push('\n');

@@ -117,12 +117,17 @@ fn usage(error: &clap::Error, args: &[OsString]) -> Exit {
     };
     if asked("json") || asked("jsonl") {
         let text = error.render().to_string();
+        // Up to the usage: the first line may only announce what the next ones name.
         let message = text
             .lines()
-            .next()
-            .unwrap_or_default()
-            .trim_start_matches("error: ")
-            .to_owned();
+            .map(str::trim)
+            .take_while(|line| {
+                !line.starts_with("Usage:") && !line.starts_with("For more information")
+            })
+            .filter(|line| !line.is_empty())
+            .collect::<Vec<_>>()
+            .join(" ");
+        let message = message.trim_start_matches("error: ").to_owned();
         return Failure::usage(message)
             .with_hint("`rescind --help` shows what can be asked for")
             .print(true);

@@ -1,6 +1,7 @@
 //! Where the time comes from, so that a test can decide what time it is.
 
 use std::fmt::Debug;
+use std::time::Duration;
 
 use jiff::Timestamp;
 
@@ -8,6 +9,11 @@ use jiff::Timestamp;
 pub trait Clock: Debug + Send + Sync + 'static {
     /// The instant now, in UTC.
     fn now(&self) -> Timestamp;
+}
+
+/// An instant and a while; the end of time where there is no such instant.
+pub(crate) fn later(at: Timestamp, by: Duration) -> Timestamp {
+    at.checked_add(by).unwrap_or(Timestamp::MAX)
 }
 
 /// The machine's own clock.

@@ -101,8 +101,8 @@ pub trait Store: Debug + Send + Sync + 'static {
         limit: usize,
     ) -> Result<Vec<ReadyJob>, StoreError>;
 
-    /// Waiting jobs at a provider whose time has come, oldest first, made pending again in passing. `not_before`
-    /// paused or cancelled orders are left alone. Each carries why it waited.
+    /// Waiting jobs at a provider whose time has come, oldest first, made pending again in passing. Jobs
+    /// of paused or cancelled orders are left alone. Each carries why it waited.
     async fn wake(
         &self,
         provider: &ProviderName,

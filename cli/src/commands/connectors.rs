@@ -87,7 +87,7 @@ pub(crate) fn run(
     };
     if printer.format() == crate::args::Output::Text {
         printer.line(info.docs)?;
-        printer.line("## Settings\n")?;
+        printer.line("## All settings\n")?;
         for line in settings_lines(&info.settings) {
             printer.line(&line)?;
         }

@@ -55,6 +55,13 @@ async fn list(app: &mut App, limit: usize, unfinished: bool) -> Result<Exit, Fai
         );
     }
     orders.truncate(limit);
+    let empty = if limit == 0 { "" } else { "No orders yet." };
+    print_lines(app, &orders, empty)?;
+    Ok(Exit::Done)
+}
+
+/// Orders with their counts, in the format asked for.
+fn print_lines(app: &mut App, orders: &[Order], empty: &str) -> Result<(), Failure> {
     let lines: Vec<_> = orders.iter().map(job::OrderLine::from).collect();
     let row = |line: &job::OrderLine| {
         let counts = &line.counts;
@@ -80,8 +87,8 @@ async fn list(app: &mut App, limit: usize, unfinished: bool) -> Result<Exit, Fai
         "note",
     ];
     app.printer
-        .list("rescind.orders/1", &lines, &header, row, "No orders yet.")?;
-    Ok(Exit::Done)
+        .list("rescind.orders/1", &lines, &header, row, empty)?;
+    Ok(())
 }
 
 fn is_unfinished(order: &Order) -> bool {
@@ -197,21 +204,28 @@ async fn export(app: &mut App, id: &str) -> Result<Exit, Failure> {
 }
 
 async fn cancel(app: &mut App, id: &str, note: &str) -> Result<Exit, Failure> {
-    let note = Note::parse(note, 1).map_err(|error| Failure::usage(error.to_string()))?;
+    let note = Note::parse(note, app.min_note_chars())
+        .map_err(|error| Failure::usage(error.to_string()))?;
     let (_folder, store) = app.state()?;
     let order = find_order(store.as_ref(), id).await?;
-    let act = Act::new(app.actor.clone(), "order_cancelled")
-        .because(note.as_str())
-        .about(order.id);
-    let cancelled = store.cancel(order.key, act).await?;
-    let order = store.order(order.id).await?;
-    app.say(&format!(
-        "{cancelled} jobs cancelled. What was already sent stays sent: {} confirmed.",
-        order.counts.confirmed
-    ));
+    let order = if order.counts.open + order.counts.parked == 0 {
+        app.say(&format!("Order {} has nothing left to cancel.", order.id));
+        order
+    } else {
+        let act = Act::new(app.actor.clone(), "order_cancelled")
+            .because(note.as_str())
+            .about(order.id);
+        let cancelled = store.cancel(order.key, act).await?;
+        let order = store.order(order.id).await?;
+        app.say(&format!(
+            "{cancelled} jobs cancelled. What was already sent stays sent: {} confirmed.",
+            order.counts.confirmed
+        ));
+        order
+    };
     match app.printer.format() {
         Output::Text => summary::print(&mut app.printer, store.as_ref(), None, &order).await?,
-        _ => app.printer.json(&job::OrderLine::from(&order))?,
+        _ => print_lines(app, std::slice::from_ref(&order), "")?,
     }
     Ok(Exit::Done)
 }

@@ -30,6 +30,20 @@ struct Verdict<'a> {
     wrong: &'a [Book],
 }
 
+/// Counts as a person compares them.
+fn shown(counts: &Counts) -> String {
+    format!(
+        "accepted {} = confirmed {} + gone {} + open {} + parked {} + refused {} + cancelled {}",
+        counts.accepted,
+        counts.confirmed,
+        counts.gone,
+        counts.open,
+        counts.parked,
+        counts.refused,
+        counts.cancelled
+    )
+}
+
 /// How often a moving order is counted again before its last two counts are compared as they are.
 const TRIES: usize = 50;
 
@@ -90,8 +104,10 @@ pub(crate) async fn run(store: &dyn Store, printer: &mut Printer) -> Result<Exit
             let rows = wrong.iter().map(|book| {
                 vec![
                     book.order.clone(),
-                    format!("{:?}", book.counts),
-                    format!("{:?}", book.recount),
+                    shown(&book.counts),
+                    book.recount
+                        .as_ref()
+                        .map_or_else(|| "the same".to_owned(), shown),
                 ]
             });
             let table = table::render(&["order", "counters", "recount"], rows, printer.width());

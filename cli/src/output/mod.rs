@@ -149,7 +149,13 @@ impl Printer {
                 self.closed = true;
                 Ok(())
             }
-            other => other,
+            Err(error) => Err(io::Error::new(
+                error.kind(),
+                format!(
+                    "standard output cannot be written ({error}); what was done is on disk, see `rescind orders list`"
+                ),
+            )),
+            Ok(()) => Ok(()),
         }
     }
 }

@@ -31,7 +31,7 @@ impl ConfigSources {
     /// No layer yet.
     pub fn new() -> Self {
         Self {
-            not_keys: vec!["RESCIND_CONFIG".into(), "RESCIND_LOG".into()],
+            not_keys: vec!["RESCIND_CONFIG".into()],
             ..Self::default()
         }
     }
@@ -64,14 +64,6 @@ impl ConfigSources {
             .into_iter()
             .filter(|(name, _)| name.starts_with(PREFIX))
             .collect();
-        self
-    }
-
-    /// Names of the environment that belong to the command line, such as `RESCIND_OUTPUT`, and set no key.
-    #[must_use]
-    pub fn without_env(mut self, names: &[&str]) -> Self {
-        self.not_keys
-            .extend(names.iter().map(|name| (*name).to_owned()));
         self
     }
 

@@ -5,7 +5,6 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use jiff::Timestamp;
 use tokio::sync::mpsc::UnboundedSender;
 use tokio::task::JoinSet;
 use tokio::time::{sleep, timeout};
@@ -16,6 +15,7 @@ use super::feed::steps_done;
 use super::lane::{Permit, Role, Verdict};
 use super::queue::Work;
 use super::settle::{self, Done, reads_evidence};
+use crate::clock::later;
 use crate::error::{Error, ErrorKind, Retry};
 use crate::id::{JobKey, Token};
 use crate::job::{WaitReason, subject_of};
@@ -457,8 +457,4 @@ fn missing_role() -> Error {
         "revoke",
         "the provider does not play the role that this needs",
     )
-}
-
-fn later(at: Timestamp, by: Duration) -> Timestamp {
-    at.checked_add(by).unwrap_or(Timestamp::MAX)
 }

@@ -12,6 +12,7 @@ use super::desk::Desk;
 use super::feed::LEAST_PAUSE;
 use super::fleet::{one_each, reported, unless_down};
 use super::lane::Role;
+use crate::clock::later;
 use crate::context::Priority;
 use crate::error::{Error, Retry};
 use crate::id::JobKey;
@@ -229,8 +230,4 @@ fn reading_of(desk: &Desk, due: &EvidenceDue, proof: &Proof, now: Timestamp) -> 
         state,
         due: due_at,
     }
-}
-
-fn later(at: Timestamp, by: Duration) -> Timestamp {
-    at.checked_add(by).unwrap_or(Timestamp::MAX)
 }

@@ -12,6 +12,7 @@ use super::desk::{Cursor, Desk, Fate};
 use super::lookup;
 use super::orders::OpenOrder;
 use super::queue::Work;
+use crate::clock::later;
 use crate::provider::Account;
 use crate::report::{OutcomeName, Unsupported};
 use crate::store::{ReadyJob, StoreError};
@@ -192,10 +193,6 @@ async fn peek(
         }
     }
     Ok(came)
-}
-
-fn later(at: Timestamp, by: Duration) -> Timestamp {
-    at.checked_add(by).unwrap_or(Timestamp::MAX)
 }
 
 /// Puts a pending job where it goes first.

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use jiff::{SignedDuration, Timestamp};
+use jiff::SignedDuration;
 use tokio::task::JoinSet;
 use tokio::time::sleep;
 
@@ -13,6 +13,7 @@ use super::fleet::{is_down, one_each, reported, unless_down};
 use super::lane::Role;
 use super::queue::{Queue, Work};
 use super::settle::MAX_ATTEMPTS;
+use crate::clock::later;
 use crate::error::{Error, ErrorKind, Retry};
 use crate::job::{WaitReason, subject_of};
 use crate::provider::{Proof, Resolution, ScopeKind};
@@ -366,8 +367,4 @@ fn undecided(desk: &Desk, mut work: Work) {
         let detail = work.job.detail.clone();
         desk.run_errand(work, Fate::parked(detail));
     }
-}
-
-fn later(at: Timestamp, by: Duration) -> Timestamp {
-    at.checked_add(by).unwrap_or(Timestamp::MAX)
 }

@@ -11,6 +11,7 @@ use super::desk::{Desk, Fate};
 use super::lookup::unknown_subject;
 use super::orders;
 use super::queue::Work;
+use crate::clock::later;
 use crate::error::ErrorKind;
 use crate::id::Token;
 use crate::job::WaitReason;
@@ -312,8 +313,4 @@ impl Written {
             called,
         }
     }
-}
-
-fn later(at: Timestamp, by: Duration) -> Timestamp {
-    at.checked_add(by).unwrap_or(Timestamp::MAX)
 }

@@ -81,6 +81,10 @@ pub struct OtherGraph {
 
 impl OtherGraph {
     /// Starts it on a free loopback port, on the runtime of the caller.
+    #[expect(
+        clippy::unused_async,
+        reason = "it starts tasks: only a caller on a runtime may call it"
+    )]
     pub async fn start(behaviour: Behaviour) -> Self {
         Closed::at(SocketAddr::from(([127, 0, 0, 1], 0))).open(behaviour)
     }

@@ -140,16 +140,15 @@ impl Running {
             .came
             .wait_timeout_while(status, limit, |status| status.is_none())
             .unwrap_or_else(PoisonError::into_inner);
-        let code = match *status {
-            Some(status) => status.code(),
-            None => {
-                let said = self
-                    .heard
-                    .stderr
-                    .lock()
-                    .unwrap_or_else(PoisonError::into_inner);
-                panic!("it still runs after {limit:?}:\n{}", said.0)
-            }
+        let code = if let Some(status) = *status {
+            status.code()
+        } else {
+            let said = self
+                .heard
+                .stderr
+                .lock()
+                .unwrap_or_else(PoisonError::into_inner);
+            panic!("it still runs after {limit:?}:\n{}", said.0)
         };
         drop(status);
         let said = self

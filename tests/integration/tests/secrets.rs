@@ -39,7 +39,7 @@ fn nothing_leaked(desk: &Desk, except: &[&str], outputs: &[&Ran], secrets: &[&st
     let mut places = Vec::new();
     files_in(desk.path(), except, &mut places);
     assert!(
-        places.iter().any(|(name, _)| name.ends_with(".db")),
+        places.iter().any(|(name, _)| name.ends_with("rescind.db")),
         "a state folder was searched"
     );
     for (number, ran) in outputs.iter().enumerate() {

@@ -5,6 +5,7 @@ use std::time::Duration;
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
+use crate::clock::later;
 use crate::engine::pacer::{Learnt, PauseReason};
 
 /// No pause is longer, whatever a wall clock did meanwhile.
@@ -55,8 +56,4 @@ pub(super) fn read(text: &str, now: Timestamp) -> Learnt {
             .rate_per_sec
             .filter(|rate| fresh && rate.is_finite() && *rate > 0.0),
     }
-}
-
-pub(super) fn later(now: Timestamp, by: Duration) -> Timestamp {
-    now.checked_add(by).unwrap_or(Timestamp::MAX)
 }

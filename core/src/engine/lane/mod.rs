@@ -22,7 +22,7 @@ use tokio::sync::Notify;
 use tokio::time::Instant;
 
 use crate::budget::Cost;
-use crate::clock::Clock;
+use crate::clock::{Clock, later};
 use crate::context::{LanePort, Observation, Priority};
 use crate::engine::pacer::{Pacer, PauseReason, Sent};
 use crate::error::Error;
@@ -193,7 +193,7 @@ impl Lane {
         let pause = desk.pacer.pause();
         LaneStatus {
             rate_per_sec: desk.pacer.accepted_per_sec(now),
-            paused_until: pause.map(|(until, _)| memory::later(wall, until.saturating_sub(now))),
+            paused_until: pause.map(|(until, _)| later(wall, until.saturating_sub(now))),
             why: pause.map(|(_, why)| why),
             in_flight: desk.in_flight.iter().sum(),
             fault: desk.fault.clone(),
@@ -345,7 +345,7 @@ fn pacer(
         .iter()
         .map(|row| {
             // A row stands for a whole second; all of it may have been spent at its end.
-            let end = memory::later(row.at, Duration::from_secs(1)).min(now);
+            let end = later(row.at, Duration::from_secs(1)).min(now);
             let age = Duration::try_from(now.duration_since(end)).unwrap_or_default();
             (age, row.budget.as_str(), f64::from(row.units))
         })
