@@ -9,8 +9,10 @@ use serde::Deserialize;
 /// Advice for a refusal. It is classified by `error`; the AADSTS number is a hint only, because Microsoft says it may
 /// change (<https://learn.microsoft.com/entra/identity-platform/reference-error-codes>).
 pub(crate) fn hint(fault: &TokenFault) -> Option<(String, Option<String>)> {
-    let code = aadsts(&fault.description)?;
-    let text = match code {
+    let code = aadsts(&fault.description)
+        .map(str::to_owned)
+        .or_else(|| Some(fault.numbers.first()?.to_string()))?;
+    let text = match code.as_str() {
         "7000215" => "the client secret is wrong; often its id was copied in place of its value",
         "7000222" => "the client secret has expired; make a new one on the application",
         "700027" => {

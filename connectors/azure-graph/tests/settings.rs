@@ -340,8 +340,16 @@ async fn every_refusal_of_the_token_endpoint_is_told_with_its_remedy() {
             error.hint().is_some_and(|told| told.contains(hint)),
             "{number}"
         );
-        assert!(!error.message().contains("ada"));
+        assert!(!error.message().contains("for '"), "{}", error.message());
     }
+}
+
+#[tokio::test]
+async fn the_number_of_a_refusal_is_read_without_its_words() {
+    let body = json!({"error": "invalid_client", "error_codes": [7_000_222]});
+    let error = revoke_with_login(401, json!({}), body).await;
+    assert_eq!(error.vendor_code(), Some("AADSTS7000222"));
+    assert!(error.hint().is_some_and(|told| told.contains("expired")));
 }
 
 #[tokio::test]

@@ -14,7 +14,6 @@ use url::Url;
 
 use crate::answer::Answer;
 use crate::client::HttpClient;
-use crate::redact::excerpt;
 use crate::request::Request;
 use crate::token::FreshToken;
 
@@ -29,8 +28,10 @@ pub(crate) const BODY_LIMIT: usize = 256 * 1024;
 pub struct TokenFault {
     /// `error`, such as `invalid_client`.
     pub error: String,
-    /// `error_description`, raw: match on it, never show it.
+    /// `error_description`, raw: match on it, never show it. It may repeat what was sent, the secret included.
     pub description: String,
+    /// `error_codes`, which Entra adds.
+    pub numbers: Vec<u64>,
 }
 
 /// A connector's own advice for a refusal: a hint, and the vendor's code for it.
@@ -71,6 +72,7 @@ pub(crate) fn refusal(answer: &Answer, hint: TokenHint) -> Result<(), Error> {
             Some(TokenFault {
                 error: body.error?,
                 description: body.error_description.unwrap_or_default(),
+                numbers: body.error_codes,
             })
         });
     let code = fault.as_ref().map_or("", |fault| fault.error.as_str());
@@ -84,16 +86,15 @@ pub(crate) fn refusal(answer: &Answer, hint: TokenHint) -> Result<(), Error> {
         // Every further call would meet the same: a person has to look.
         _ => (ErrorKind::Unauthenticated, Retry::Never),
     };
+    // An endpoint may repeat the form it was sent, which holds the secret: none of its free text is shown.
+    let shown = if is_code(code) {
+        code
+    } else {
+        "an error without a readable code"
+    };
     let message = match &fault {
-        Some(fault) => format!(
-            "the token endpoint answered {status}, {}: {}",
-            excerpt(fault.error.as_bytes()),
-            excerpt(fault.description.as_bytes())
-        ),
-        None => format!(
-            "the token endpoint answered {status}, not in the form of OAuth 2.0: {}",
-            excerpt(&answer.body)
-        ),
+        Some(_) => format!("the token endpoint answered {status}, {shown}"),
+        None => format!("the token endpoint answered {status}, not in the form of OAuth 2.0"),
     };
     let mut error = Error::new(kind, retry, OPERATION, message);
     let advice = fault.as_ref().and_then(hint);
@@ -104,10 +105,16 @@ pub(crate) fn refusal(answer: &Answer, hint: TokenHint) -> Result<(), Error> {
             error = error.with_vendor_code(code);
         }
     }
-    if !known && !code.is_empty() {
-        error = error.with_vendor_code(excerpt(code.as_bytes()));
+    if !known && is_code(code) {
+        error = error.with_vendor_code(code);
     }
     Err(error)
+}
+
+/// Whether this is a word as RFC 6749 §5.2 and the vendors use them, and no text that somebody could hide a secret in.
+fn is_code(text: &str) -> bool {
+    (1..=40).contains(&text.len())
+        && (text.bytes()).all(|byte| byte.is_ascii_lowercase() || byte == b'_')
 }
 
 #[derive(Deserialize)]
@@ -116,6 +123,15 @@ struct FaultBody {
     error: Option<String>,
     #[serde(default, deserialize_with = "lenient_text")]
     error_description: Option<String>,
+    #[serde(default, deserialize_with = "lenient_numbers")]
+    error_codes: Vec<u64>,
+}
+
+fn lenient_numbers<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Vec<u64>, D::Error> {
+    Ok(match serde_json::Value::deserialize(deserializer)? {
+        serde_json::Value::Array(all) => all.iter().filter_map(serde_json::Value::as_u64).collect(),
+        _ => Vec::new(),
+    })
 }
 
 fn lenient_text<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<String>, D::Error> {

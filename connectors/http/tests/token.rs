@@ -11,9 +11,12 @@ use rescind_core::budget::Cost;
 use rescind_core::config::HttpSettings;
 use rescind_core::context::Context;
 use rescind_core::error::{Error, ErrorKind, Retry};
-use rescind_http::{Authorized, BaseUrl, FreshToken, HttpClient, Request, TokenCache, TokenSource};
+use rescind_http::{
+    Authorized, BaseUrl, FreshToken, HttpClient, Request, TokenCache, TokenSource, exchange,
+};
 use rescind_testkit::{FreePort, PaidPort};
 use secrecy::{ExposeSecret, SecretString};
+use serde_json::json;
 use wiremock::matchers::header;
 use wiremock::{Mock, MockServer, ResponseTemplate};
 
@@ -224,4 +227,47 @@ async fn a_token_is_taken_only_when_its_request_is_paid() {
     });
     assert_eq!(asked, (0, 1));
     assert_eq!(answer.expect("an answer").status, 200);
+}
+
+/// What a refusal looks like in every form in which an error is seen.
+async fn shown_refusal(status: u16, body: &serde_json::Value) -> String {
+    let vendor = MockServer::start().await;
+    Mock::given(wiremock::matchers::any())
+        .respond_with(ResponseTemplate::new(status).set_body_json(body))
+        .mount(&vendor)
+        .await;
+    let http = HttpClient::new(&HttpSettings::default()).expect("a client");
+    let cx = Context::new(Arc::new(FreePort));
+    let url = format!("{}/token", vendor.uri()).parse().expect("a URL");
+    let form = [("client_secret", "hunter-two")];
+    let error = exchange(&http, &cx, &url, &form, |_| None)
+        .await
+        .expect_err("refused");
+    format!("{error} {error:?} {:?}", error.to_record())
+}
+
+#[tokio::test]
+async fn a_refusal_shows_nothing_that_may_repeat_the_secret() {
+    let said = "you sent client_secret=hunter-two";
+    for body in [
+        json!({"error": "invalid_client", "error_description": said}),
+        json!({"error": "invalid_client", "error_description": "x", "error_uri": said}),
+        json!({"error": said}),
+        json!({"error": "hunter-two", "error_description": "x"}),
+        json!({"error": {"message": said}}),
+        json!({"message": said}),
+        json!(said),
+    ] {
+        for status in [400, 401, 429, 500] {
+            let shown = shown_refusal(status, &body).await;
+            assert!(!shown.contains("hunter"), "{status} {body}: {shown}");
+            assert!(shown.contains(&status.to_string()), "{shown}");
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_refusal_shows_its_code() {
+    let body = json!({"error": "invalid_client", "error_description": "x"});
+    assert!(shown_refusal(401, &body).await.contains("invalid_client"));
 }
