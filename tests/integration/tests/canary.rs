@@ -14,10 +14,8 @@ async fn an_order_pauses_when_more_than_five_of_the_first_hundred_are_parked() {
     let (sandbox, desk) = tenants("microsoft:deny=15%", PEOPLE + 20).await;
     let mut text = String::from("subject\n");
     for number in 0..PEOPLE {
-        text.push_str(&format!(
-            "{}\n",
-            sandbox.people().upn(Person::regular(number))
-        ));
+        text.push_str(&sandbox.people().upn(Person::regular(number)));
+        text.push('\n');
     }
     desk.write("people.csv", &text);
     let ran = desk
