@@ -56,6 +56,80 @@ fn nobody_else_reads_the_folder_or_the_key() {
     assert!(matches!(refused, Err(StoreError::Unsafe(_))));
 }
 
+#[cfg(unix)]
+#[tokio::test]
+async fn the_files_are_private_in_a_folder_that_is_not() {
+    use std::os::unix::fs::PermissionsExt as _;
+    let parent = tempfile::tempdir().unwrap();
+    let path = parent.path().join("wide");
+    std::fs::create_dir(&path).unwrap();
+    let chmod = |path: &Path, mode| {
+        std::fs::set_permissions(path, std::fs::Permissions::from_mode(mode)).unwrap();
+    };
+    chmod(&path, 0o755);
+    let private = |folder: &StateFolder| {
+        let _lock = folder.try_lock_engine().unwrap().unwrap();
+        for name in [
+            "rescind.db",
+            "rescind.db-wal",
+            "rescind.db-shm",
+            "engine.lock",
+            "audit.key",
+            "copy",
+        ] {
+            let mode = path.join(name).metadata().unwrap().permissions().mode();
+            assert_eq!(mode & 0o777, 0o600, "{name}");
+        }
+    };
+    let work = || async {
+        let folder = open(&path, true).unwrap();
+        folder.set_checkpoint_copy(&path.join("copy"));
+        let store = folder.store();
+        store
+            .record_denied(Bench::act("order_denied"))
+            .await
+            .unwrap();
+        store.checkpoint().await.unwrap();
+        folder
+    };
+    let folder = work().await;
+    private(&folder);
+    drop(folder);
+    for name in ["rescind.db", "engine.lock"] {
+        chmod(&path.join(name), 0o644);
+    }
+    private(&work().await);
+}
+
+#[test]
+fn a_database_that_is_empty_or_gone_is_damage_and_nothing_is_made() {
+    let names = |path: &Path| {
+        let files = std::fs::read_dir(path).unwrap();
+        let mut names: Vec<_> = files.map(|file| file.unwrap().file_name()).collect();
+        names.sort();
+        names
+    };
+    let damaged = |path: &Path| {
+        let before = names(path);
+        let opened = open(path, true);
+        assert!(matches!(opened, Err(StoreError::Corrupt(_))), "{opened:?}");
+        assert_eq!(names(path), before);
+        assert!(StateFolder::exists(path));
+    };
+    let folder = tempfile::tempdir().unwrap();
+    let database = folder.path().join("rescind.db");
+    open(folder.path(), true).unwrap();
+    std::fs::write(&database, "").unwrap();
+    damaged(folder.path());
+    assert_eq!(database.metadata().unwrap().len(), 0);
+    std::fs::remove_file(&database).unwrap();
+    damaged(folder.path());
+
+    let folder = tempfile::tempdir().unwrap();
+    std::fs::write(folder.path().join("rescind.db"), "").unwrap();
+    damaged(folder.path());
+}
+
 #[test]
 fn processes_that_start_together_share_one_key() {
     let path = tempfile::tempdir().unwrap();

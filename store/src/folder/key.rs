@@ -10,7 +10,7 @@ use rescind_core::audit::entry::{from_hex, to_hex};
 use rescind_core::audit::note::{PublicKey, Signer, Verifier};
 use rescind_core::store::StoreError;
 
-use super::failed;
+use super::{failed, private};
 
 /// Verifies checkpoints.
 #[derive(Debug, Clone, Copy, Default)]
@@ -90,14 +90,10 @@ fn make(path: &Path) -> io::Result<()> {
     getrandom::fill(&mut random).map_err(|error| io::Error::other(error.to_string()))?;
     let (seed, suffix) = random.split_at(32);
     let aside = path.with_extension(to_hex(suffix));
-    let mut options = fs::OpenOptions::new();
-    options.write(true).create_new(true);
-    #[cfg(unix)]
-    {
-        use std::os::unix::fs::OpenOptionsExt as _;
-        options.mode(0o600);
-    }
-    let mut file = options.open(&aside)?;
+    let mut file = private::options()
+        .write(true)
+        .create_new(true)
+        .open(&aside)?;
     let linked = writeln!(file, "{}", to_hex(seed))
         .and_then(|()| file.sync_all())
         .and_then(|()| fs::hard_link(&aside, path));

@@ -1,12 +1,14 @@
 //! One process works on a state folder at a time.
 
-use std::fs::{File, OpenOptions, TryLockError};
+use std::fs::{File, TryLockError};
 use std::io::{self, Read as _, Seek as _, Write as _};
 use std::path::Path;
 use std::time::Duration;
 
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
+
+use super::private;
 
 /// Held by the working process. The operating system takes it back when the process dies, however it dies.
 #[derive(Debug)]
@@ -24,7 +26,7 @@ pub struct LockHolder {
 }
 
 pub(super) fn try_lock(path: &Path, now: Timestamp) -> io::Result<Result<EngineLock, LockHolder>> {
-    let mut file = OpenOptions::new()
+    let mut file = private::options()
         .read(true)
         .write(true)
         .create(true)

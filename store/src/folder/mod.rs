@@ -2,6 +2,7 @@
 
 mod key;
 mod lock;
+pub(crate) mod private;
 
 use std::fs;
 use std::io;
@@ -15,7 +16,7 @@ use rescind_core::store::{Purpose, StoreError};
 pub use key::{Ed25519, Ed25519Signer};
 pub use lock::{EngineLock, LockHolder};
 
-use crate::sqlite::SqliteStore;
+use crate::sqlite::{self, SqliteStore};
 
 const DATABASE: &str = "rescind.db";
 const KEY: &str = "audit.key";
@@ -31,9 +32,11 @@ pub struct StateFolder {
 }
 
 impl StateFolder {
-    /// Opens a folder, making it (0700), its database and its key (0600) when they are not there.
+    /// Opens a folder, making it (0700), its database and its key (0600) when they are not there. A folder that others
+    /// may write to is opened with a warning; its files are for their owner alone whatever the folder's mode.
     ///
     /// # Errors
+    /// [`StoreError::Corrupt`] when the database is empty, or gone while the key is still there: nothing is made then.
     /// [`StoreError::Foreign`] when the folder was made for the other purpose, [`StoreError::Unsafe`] when a setting
     /// that durability or secrecy rests on is not as it must be, and what the disk says.
     #[expect(
@@ -44,9 +47,9 @@ impl StateFolder {
         Self::open_with_clock(path, &purpose, Arc::new(SystemClock))
     }
 
-    /// Whether there is a state in this folder.
+    /// Whether there is a state in this folder, or what is left of one.
     pub fn exists(path: &Path) -> bool {
-        path.join(DATABASE).is_file()
+        path.join(DATABASE).is_file() || path.join(KEY).is_file()
     }
 
     /// The same, with the time from elsewhere.
@@ -58,16 +61,29 @@ impl StateFolder {
         purpose: &Purpose,
         clock: Arc<dyn Clock>,
     ) -> Result<Self, StoreError> {
-        make_private(path).map_err(|error| failed("make", path, &error))?;
         let key = path.join(KEY);
+        let database = path.join(DATABASE);
+        // The key is made after the database: where there is a key there was a database. It is looked for first, because
+        // another process may be making both.
+        let had_key = key.is_file();
+        let size = fs::metadata(&database).map(|file| file.len()).ok();
+        match size {
+            Some(0) => return Err(lost(&database, "is empty")),
+            None if had_key => {
+                return Err(lost(&database, "is gone, and audit.key is still there"));
+            }
+            _ => {}
+        }
+        private::make_folder(path).map_err(|error| failed("make", path, &error))?;
+        if size.is_none() {
+            private::make_aside(&database, |aside| sqlite::make(aside, purpose))?;
+        }
+        for file in [DATABASE, "rescind.db-wal", "rescind.db-shm", LOCK] {
+            private::tighten(&path.join(file))?;
+        }
         let signer = key::load_or_make(&key)?;
         let public_key = signer.named();
-        let store = SqliteStore::open(
-            &path.join(DATABASE),
-            purpose,
-            Arc::new(signer),
-            Arc::clone(&clock),
-        )?;
+        let store = SqliteStore::open(&database, purpose, Arc::new(signer), Arc::clone(&clock))?;
         Ok(Self {
             path: path.to_owned(),
             store: Arc::new(store),
@@ -106,18 +122,11 @@ impl StateFolder {
     }
 }
 
-fn make_private(path: &Path) -> io::Result<()> {
-    if path.is_dir() {
-        return Ok(());
-    }
-    let mut builder = fs::DirBuilder::new();
-    builder.recursive(true);
-    #[cfg(unix)]
-    {
-        use std::os::unix::fs::DirBuilderExt as _;
-        builder.mode(0o700);
-    }
-    builder.create(path)
+fn lost(database: &Path, how: &str) -> StoreError {
+    StoreError::Corrupt(format!(
+        "{} {how}; put the state folder back from a copy, or name another one",
+        database.display()
+    ))
 }
 
 fn failed(what: &str, path: &Path, error: &io::Error) -> StoreError {

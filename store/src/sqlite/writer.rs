@@ -1,6 +1,5 @@
 //! The one thread that writes: it takes what is queued, commits it with one sync, and then answers.
 
-use std::fs::OpenOptions;
 use std::io::Write as _;
 use std::path::{Path, PathBuf};
 use std::sync::mpsc::{Receiver, RecvTimeoutError};
@@ -17,6 +16,7 @@ use super::connection::from_sql;
 use super::fault::{Faults, Step};
 use super::memory::Memory;
 use super::txn::Txn;
+use crate::folder::private;
 
 /// A group is committed at the latest when it has this many rows, or is this old.
 const GROUP_ROWS: usize = 256;
@@ -270,7 +270,7 @@ impl Writer {
 }
 
 fn append(path: &Path, notes: &[String]) -> std::io::Result<()> {
-    let mut file = OpenOptions::new().create(true).append(true).open(path)?;
+    let mut file = private::options().create(true).append(true).open(path)?;
     let mut text = String::new();
     for note in notes {
         text.push_str(note);
