@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use tokio::time::sleep;
 
-use super::{Ended, Engine, EngineError, Goal, Stop, run};
+use super::{Ended, Engine, EngineError, Goal, Remedy, Stop, run};
 use crate::order::OrderState;
 use crate::store::StoreError;
 
@@ -42,8 +42,8 @@ impl Engine {
         run::check(&self.parts).await?;
         run::begin(&self.parts, goal).await?;
         loop {
-            if self.others_are_done(goal).await? {
-                return Ok(Ended::Finished);
+            if let Some(ended) = self.others_have_ended(goal).await? {
+                return Ok(ended);
             }
             tokio::select! {
                 () = stop.abort.cancelled() => return Ok(Ended::Interrupted),
@@ -60,9 +60,9 @@ impl Engine {
         }
     }
 
-    /// Shows where the goal stands, and answers whether the working process has reached it. What is everything, only
-    /// the one who works can tell.
-    async fn others_are_done(&self, goal: Goal) -> Result<bool, StoreError> {
+    /// Shows where the goal stands, and answers whether the working process can do no more for it: it is reached, or on
+    /// hold until a person acts. What is everything, only the one who works can tell.
+    async fn others_have_ended(&self, goal: Goal) -> Result<Option<Ended>, StoreError> {
         let store = &self.parts.store;
         let orders = match goal {
             Goal::Everything => store.open_orders().await?,
@@ -79,11 +79,17 @@ impl Engine {
                 .unwrap_or_else(std::sync::PoisonError::into_inner);
             board.show(counts, self.parts.clock.now());
         }
-        Ok(goal.order().is_some()
-            && orders.iter().all(|order| {
-                order.state == OrderState::Finished
-                    && order.counts.open == 0
-                    && order.evidence_pending == 0
-            }))
+        let (Some(_), [order]) = (goal.order(), orders.as_slice()) else {
+            return Ok(None);
+        };
+        Ok(match &order.state {
+            OrderState::Finished if order.counts.open == 0 && order.evidence_pending == 0 => {
+                Some(Ended::Finished)
+            }
+            OrderState::Paused { why } => {
+                Some(Ended::NeedsPerson(vec![Remedy::on_hold(order.id, why)]))
+            }
+            _ => None,
+        })
     }
 }

@@ -164,6 +164,18 @@ pub struct Remedy {
     pub hint: Option<String>,
 }
 
+impl Remedy {
+    /// An order that waits for a person to release it.
+    fn on_hold(order: OrderId, why: &str) -> Self {
+        Self {
+            provider: None,
+            order: Some(order),
+            message: format!("order {order} is on hold: {why}"),
+            hint: Some(format!("`rescind run --order {order}` releases it")),
+        }
+    }
+}
+
 /// Why a run could not go on. Nothing was reported that was not written.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]

@@ -372,12 +372,7 @@ impl Watch<'_> {
                 if self.is_running(order) {
                     return Ok(None);
                 }
-                remedies.push(Remedy {
-                    provider: None,
-                    order: Some(order.id),
-                    message: format!("order {} is on hold: {why}", order.id),
-                    hint: Some(format!("`rescind run --order {}` releases it", order.id)),
-                });
+                remedies.push(Remedy::on_hold(order.id, why));
                 continue;
             }
             for (provider, counts) in self.run.store.counts(order.key).await? {

@@ -261,6 +261,26 @@ async fn a_follower_takes_over_when_the_worker_dies() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_follower_of_an_order_on_hold_ends_and_says_what_a_person_must_do() {
+    let world = Arc::new(World::new(|b| b.latency(secs(10)).max_in_flight(10)));
+    world
+        .idp()
+        .decide(|_| Some(Answer::error(ErrorKind::Unexpected, Retry::Never)));
+    let paused = bulk(&world, 60).await;
+    let ended = world.run(Goal::Order(paused)).await;
+    assert!(matches!(ended, Ended::NeedsPerson(_)), "{ended:?}");
+    let elsewhere = Lock::default();
+    elsewhere.0.store(true, Ordering::Relaxed);
+    let engine = world.engine().await;
+    let stop = Stop::new();
+    let followed = engine.run_or_follow(Goal::Order(paused), &elsewhere, &stop);
+    let ended = tokio::time::timeout(secs(60), followed)
+        .await
+        .expect("ends");
+    assert!(matches!(ended, Ok(Ended::NeedsPerson(_))), "{ended:?}");
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_follower_releases_its_order_without_waiting_for_the_lock() {
     let world = Arc::new(World::new(|b| b.latency(secs(10)).max_in_flight(10)));
     world
