@@ -5,13 +5,15 @@ use std::time::Duration;
 use http::HeaderMap;
 use http::header::RETRY_AFTER;
 use jiff::Timestamp;
+use jiff::civil::DateTime;
 
 /// No vendor means a longer wait than this; what is longer is cut to it.
 const LONGEST: Duration = Duration::from_secs(24 * 60 * 60);
 
 /// Reads `Retry-After` (RFC 9110 §10.2.3): seconds, or a date counted from the answer's own `Date`.
 ///
-/// Garbage, and a date without a `Date` to count from, are no wish at all: the lane then waits as it thinks right.
+/// Garbage, and a date without a `Date` to count from, are no wish at all: the lane then waits as it thinks right. A date
+/// that has passed is a wait of zero, one at the end of time the longest.
 pub fn retry_after(headers: &HeaderMap, date: Option<Timestamp>) -> Option<Duration> {
     retry_after_value(headers.get(RETRY_AFTER)?.to_str().ok()?, date)
 }
@@ -30,8 +32,19 @@ pub fn retry_after_value(text: &str, date: Option<Timestamp>) -> Option<Duration
         let secs = whole.parse::<u64>().unwrap_or(u64::MAX);
         return Some(Duration::from_secs(secs.saturating_add(up)).min(LONGEST));
     }
-    let wait = http_date(text)?.duration_since(date?);
+    let Some(until) = http_date(text) else {
+        return is_end_of_time(text).then_some(LONGEST);
+    };
+    let wait = until.duration_since(date?);
     Some(Duration::try_from(wait).unwrap_or_default().min(LONGEST))
+}
+
+/// Whether this is a date too late for a [`Timestamp`], which ends on 30 December 9999: some servers write the last
+/// second of that year for "never".
+fn is_end_of_time(text: &str) -> bool {
+    let after_weekday = text.split_once(',').map_or(text, |(_, rest)| rest);
+    DateTime::strptime("%d %b %Y %H:%M:%S GMT", after_weekday.trim())
+        .is_ok_and(|until| until.year() == 9999)
 }
 
 /// Reads a date as HTTP writes it: `Sun, 06 Nov 1994 08:49:37 GMT`.
@@ -62,6 +75,9 @@ mod tests {
             ("Sat, 21 Nov 2026 21:00:30 GMT", Some(secs(30))),
             ("Sat, 21 Nov 2026 20:00:00 GMT", Some(secs(0))),
             ("Sat, 21 Nov 2099 20:00:00 GMT", Some(LONGEST)),
+            ("Thu, 30 Dec 9999 23:59:59 GMT", Some(LONGEST)),
+            ("Fri, 31 Dec 9999 23:59:59 GMT", Some(LONGEST)),
+            ("Thu, 01 Jan 1970 00:00:00 GMT", Some(secs(0))),
             ("", None),
             ("-5", None),
             ("soon", None),
@@ -78,6 +94,12 @@ mod tests {
             retry_after_value("Sat, 21 Nov 2026 21:00:30 GMT", None),
             None
         );
+    }
+
+    #[test]
+    fn the_end_of_time_needs_no_clock() {
+        let end = "Fri, 31 Dec 9999 23:59:59 GMT";
+        assert_eq!(retry_after_value(end, None), Some(LONGEST));
     }
 
     proptest! {
