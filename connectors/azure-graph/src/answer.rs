@@ -45,8 +45,8 @@ impl From<Answer> for GraphAnswer {
 }
 
 impl GraphAnswer {
-    /// Sorts the answer after <https://learn.microsoft.com/graph/errors>: by status, then by `error.code`, never by the
-    /// message. `right` is the permission whose absence a 403 most likely means.
+    /// Sorts the answer after <https://learn.microsoft.com/graph/errors>: by status, then by `error.code`. The
+    /// message is only ever a reason against a person being gone. `right` is the permission whose absence a 403 most likely means.
     pub(crate) fn verdict(self, right: &str) -> Result<Verdict, Error> {
         if self.status.is_success() {
             return Ok(Verdict::Answered(self));
@@ -56,10 +56,11 @@ impl GraphAnswer {
         let code = told
             .and_then(|error| error.get("code")?.as_str())
             .unwrap_or_default();
-        if self.status == StatusCode::NOT_FOUND && is_missing(code) {
+        let message = told.and_then(|error| error.get("message")?.as_str());
+        if self.status == StatusCode::NOT_FOUND && is_missing(code, message.unwrap_or_default()) {
             return Ok(Verdict::Missing);
         }
-        let detail = match told.and_then(|error| error.get("message")?.as_str()) {
+        let detail = match message {
             Some(message) => excerpt(format!("{code}: {message}").as_bytes()),
             None => excerpt(&self.body),
         };
@@ -141,13 +142,20 @@ impl GraphAnswer {
     }
 }
 
-/// Codes by which Graph says that the addressed user or group does not exist.
-fn is_missing(code: &str) -> bool {
-    [
-        "Request_ResourceNotFound",
-        "ResourceNotFound",
-        "itemNotFound",
-    ]
-    .iter()
-    .any(|known| known.eq_ignore_ascii_case(code))
+/// Whether a 404 says that the addressed user or group does not exist.
+///
+/// `Request_ResourceNotFound` is the directory's own word for it. The other two are also said of a path that the service
+/// behind the URL does not know; a person is gone by them only where the message cannot mean a path.
+fn is_missing(code: &str, message: &str) -> bool {
+    let is = |known: &str| known.eq_ignore_ascii_case(code);
+    is("Request_ResourceNotFound")
+        || ((is("ResourceNotFound") || is("itemNotFound")) && !may_mean_a_path(message))
+}
+
+fn may_mean_a_path(message: &str) -> bool {
+    let message = message.to_ascii_lowercase();
+    let words = [
+        "segment", "route", "path", "uri", "url", "endpoint", "http", "api",
+    ];
+    message.trim().is_empty() || words.iter().any(|word| message.contains(word))
 }

@@ -86,14 +86,17 @@ pub(crate) struct ItemReply {
     pub(crate) body: Vec<u8>,
 }
 
-/// Sorts the answers to `n` items. `None` stands for an item that has no answer, or more than one: which of two is true
-/// nobody can say. `Err` means that the whole is no batch answer.
+/// Sorts the answers to `n` items. `None` stands for an item that has no answer, or more than one, or a success beside an
+/// error: which of two is true nobody can say. `Err` means that the whole is no batch answer.
 pub(crate) fn read(
     body: &[u8],
     n: usize,
     date: Option<Timestamp>,
 ) -> Result<Vec<Option<ItemReply>>, serde_json::Error> {
     let answer: BatchAnswer<'_> = serde_json::from_slice(body)?;
+    if answer.error.is_some() {
+        return Ok(std::iter::repeat_with(|| None).take(n).collect());
+    }
     let mut replies: Vec<Slot> = std::iter::repeat_with(|| Slot::Empty).take(n).collect();
     for raw in answer.responses {
         // One item of a wrong shape spoils itself only.
@@ -104,9 +107,11 @@ pub(crate) fn read(
             .iter()
             .position(|id| id.eq_ignore_ascii_case(item.id.trim()));
         if let Some(slot) = place.and_then(|place| replies.get_mut(place)) {
+            let contradicts_itself = item.error.is_some() && (200..300).contains(&item.status);
             *slot = match slot {
+                _ if contradicts_itself => Slot::Unclear,
                 Slot::Empty => Slot::Once(item.into_reply(date)),
-                Slot::Once(_) | Slot::Twice => Slot::Twice,
+                Slot::Once(_) | Slot::Unclear => Slot::Unclear,
             };
         }
     }
@@ -114,7 +119,7 @@ pub(crate) fn read(
         .into_iter()
         .map(|slot| match slot {
             Slot::Once(reply) => Some(reply),
-            Slot::Empty | Slot::Twice => None,
+            Slot::Empty | Slot::Unclear => None,
         })
         .collect())
 }
@@ -122,13 +127,15 @@ pub(crate) fn read(
 enum Slot {
     Empty,
     Once(ItemReply),
-    Twice,
+    Unclear,
 }
 
 #[derive(Deserialize)]
 struct BatchAnswer<'a> {
     #[serde(borrow)]
     responses: Vec<&'a RawValue>,
+    #[serde(default)]
+    error: Option<IgnoredAny>,
 }
 
 #[derive(Deserialize)]
@@ -140,6 +147,8 @@ struct ItemAnswer<'a> {
     headers: AnswerHeaders<'a>,
     #[serde(borrow, default)]
     body: Option<&'a RawValue>,
+    #[serde(default)]
+    error: Option<IgnoredAny>,
 }
 
 impl ItemAnswer<'_> {

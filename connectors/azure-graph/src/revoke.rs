@@ -156,10 +156,13 @@ fn key_of(subject: &Subject) -> Option<&str> {
 }
 
 /// The two documented forms of success: `200` with `value: true`, and the older `204` without a body. Everything else
-/// that looks like one, `false` included, is left to the read-back.
+/// that looks like one, `false` and an `error` beside `true` included, is left to the read-back.
 fn accepted(answer: &GraphAnswer) -> Result<Outcome, Error> {
     let done = match answer.status {
-        StatusCode::OK => answer.json::<Boolean>()?.value,
+        StatusCode::OK => {
+            let told = answer.json::<Boolean>()?;
+            told.value && told.error.is_none()
+        }
         StatusCode::NO_CONTENT => answer.body.is_empty(),
         _ => false,
     };

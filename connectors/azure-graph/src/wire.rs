@@ -2,11 +2,15 @@
 
 use jiff::Timestamp;
 use serde::Deserialize;
+use serde::de::IgnoredAny;
 
 /// `Edm.Boolean`: what `revokeSignInSessions` answers.
 #[derive(Deserialize)]
 pub(crate) struct Boolean {
     pub(crate) value: bool,
+    /// Where there is one, the answer contradicts itself.
+    #[serde(default)]
+    pub(crate) error: Option<IgnoredAny>,
 }
 
 /// A user, as far as it is asked for. Everything but the id may be missing where a right is missing.

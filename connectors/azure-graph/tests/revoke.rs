@@ -353,6 +353,21 @@ async fn every_error_means_what_the_vendor_documents() {
         ),
         (error(404, ""), permanent),
         (error(404, "UnknownError"), permanent),
+        (
+            not_found(
+                "ResourceNotFound",
+                "Resource not found for the segment 'revokeSignInSessions'.",
+            ),
+            permanent,
+        ),
+        (
+            not_found(
+                "itemNotFound",
+                "No HTTP resource was found that matches the request URI.",
+            ),
+            permanent,
+        ),
+        (not_found("ResourceNotFound", ""), permanent),
         (error(408, "UnknownError"), (K::Timeout, unknown)),
         (error(423, "locked"), (K::Unavailable, SAFE)),
         (error(424, "FailedDependency"), (K::Unavailable, SAFE)),
@@ -371,6 +386,22 @@ async fn every_error_means_what_the_vendor_documents() {
         ),
         (
             (200, json!({}), json!({"value": "true"})),
+            (K::InvalidResponse, unknown),
+        ),
+        (
+            (
+                200,
+                json!({}),
+                json!({"value": true, "error": {"code": "UnknownError"}}),
+            ),
+            (K::InvalidResponse, unknown),
+        ),
+        (
+            (
+                200,
+                json!({}),
+                json!({"value": true, "error": "UnknownError"}),
+            ),
             (K::InvalidResponse, unknown),
         ),
         ((200, json!({}), json!({})), (K::InvalidResponse, unknown)),
@@ -408,9 +439,48 @@ async fn every_error_means_what_the_vendor_documents() {
     }
 }
 
+fn not_found(code: &str, message: &str) -> Told {
+    let body = json!({"error": {"code": code, "message": message}});
+    (404, json!({}), body)
+}
+
+#[tokio::test]
+async fn nobody_is_nobody_when_graph_means_the_user() {
+    for told in [
+        not_found("Request_ResourceNotFound", "Resource 'x' does not exist."),
+        not_found("Request_ResourceNotFound", ""),
+        not_found("ResourceNotFound", "The user could not be found."),
+        not_found("itemNotFound", "The resource does not exist."),
+    ] {
+        let entra = Entra::with_people(3);
+        entra.answer(&single(1), told.0, told.1, told.2);
+        let scene = Scene::before(entra).await;
+        let alone = scene.revoke(1).await.expect("an answer");
+        assert!(matches!(alone.outcome, Outcome::SubjectNotFound));
+        let item = scene.revoke_together(2).await.remove(1).expect("an answer");
+        assert!(matches!(item.outcome, Outcome::SubjectNotFound));
+    }
+}
+
+#[tokio::test]
+async fn an_error_beside_an_item_or_a_batch_contradicts_its_success() {
+    let beside_the_item: fn(Vec<Value>) -> Value = |mut right| {
+        right[1]["error"] = json!({"code": "UnknownError"});
+        json!({"responses": right})
+    };
+    let beside_the_batch: fn(Vec<Value>) -> Value =
+        |right| json!({"responses": right, "error": {"code": "UnknownError"}});
+    for twist in [beside_the_item, beside_the_batch] {
+        let scene = Scene::answering(Twisted(twist), token_answer(canary::TOKEN)).await;
+        let unknown = (ErrorKind::InvalidResponse, Retry::OutcomeUnknown);
+        assert_eq!(meaning(scene.revoke_together(3).await.remove(1)), unknown);
+    }
+}
+
 #[tokio::test]
 async fn both_documented_forms_are_a_success() {
     for told in [
+        (200, json!({}), json!({"value": true, "error": null})),
         (200, json!({}), json!({"value": true})),
         (204, json!({}), Value::Null),
     ] {
