@@ -7,8 +7,10 @@
 pub mod conformance;
 mod folder;
 mod sqlite;
+mod verify;
 
 pub use folder::{Ed25519, Ed25519Signer, EngineLock, LockHolder, StateFolder};
 pub use sqlite::SqliteStore;
 #[cfg(feature = "conformance")]
 pub use sqlite::fault::DiskFault;
+pub use verify::{Mismatch, verify};

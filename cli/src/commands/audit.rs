@@ -6,10 +6,11 @@ use std::path::Path;
 
 use rescind_core::audit::export::{self, ExportWriter, Header};
 use rescind_core::audit::note::{self, PublicKey};
-use rescind_core::audit::verify::{Verdict, Verification};
+use rescind_core::audit::verify::Verdict;
 use rescind_core::audit::{AuditEntry, Checkpoint};
+use rescind_core::config::Config;
 use rescind_core::store::Store;
-use rescind_store::{Ed25519, StateFolder};
+use rescind_store::{Ed25519, Mismatch, StateFolder};
 use serde::Serialize;
 
 use crate::app::App;
@@ -37,19 +38,23 @@ pub(crate) async fn run(options: Audit, app: &mut App) -> Result<Exit, Failure> 
         } => {
             let copied = read_copied(checkpoints.as_deref())?;
             let verdict = verify_file(&file, public_key.as_deref(), &copied)?;
-            print_verdict(app, &verdict, public_key.is_some())
+            print_verdict(app, &verdict, None, public_key.is_some())
         }
         Audit::Verify {
             file: None,
             public_key,
             checkpoints,
         } => {
-            let copied = read_copied(checkpoints.as_deref())?;
+            let copied = match checkpoints {
+                None => configured_copy(app)?,
+                given => read_copied(given.as_deref())?,
+            };
             let (folder, store) = app.state()?;
             let given = public_key.as_deref().map(read_key).transpose()?;
             let key = given.clone().unwrap_or_else(|| folder.public_key().clone());
-            let verdict = verify_state(store.as_ref(), &key, copied).await?;
-            print_verdict(app, &verdict, given.is_some())
+            let (verdict, mismatch) =
+                rescind_store::verify(store.as_ref(), &key, copied, app.clock.now()).await?;
+            print_verdict(app, &verdict, mismatch.as_ref(), given.is_some())
         }
         Audit::Export { redact } => {
             let (folder, store) = app.state()?;
@@ -203,23 +208,26 @@ fn verify_file(file: &Path, key: Option<&str>, copied: &[Checkpoint]) -> Result<
     )?)
 }
 
-async fn verify_state(
-    store: &dyn Store,
-    key: &PublicKey,
-    copied: Vec<Checkpoint>,
-) -> Result<Verdict, Failure> {
-    // Checkpoints first: one that is signed while entries are read would cover entries that were not seen.
-    let mut checkpoints = store.checkpoints().await?;
-    checkpoints.extend(copied);
-    let mut verification = Verification::new(key, &checkpoints, &Ed25519);
-    let mut after = 0;
-    loop {
-        let page = store.audit(after, PAGE).await?;
-        let Some(last) = page.last() else { break };
-        after = last.seq;
-        verification.add(&page);
+/// The configured copy of the checkpoints; a folder that was named by hand may be another's.
+fn configured_copy(app: &App) -> Result<Vec<Checkpoint>, Failure> {
+    if app.global.sandbox || app.global.state_dir.is_some() {
+        return Ok(Vec::new());
     }
-    Ok(verification.finish())
+    let config = app
+        .sources()
+        .ok()
+        .and_then(|sources| Config::load(&sources).ok());
+    let Some(copy) = config.and_then(|config| config.audit.checkpoint_copy) else {
+        return Ok(Vec::new());
+    };
+    if !copy.exists() {
+        app.say(&format!(
+            "warning: audit.checkpoint_copy is not there: {}",
+            copy.display()
+        ));
+        return Ok(Vec::new());
+    }
+    read_copied(Some(&copy))
 }
 
 #[derive(Serialize)]
@@ -228,16 +236,27 @@ struct Line<'a> {
     whole: bool,
     #[serde(flatten)]
     verdict: &'a Verdict,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    mismatch: Option<&'a Mismatch>,
     message: String,
 }
 
-fn print_verdict(app: &mut App, verdict: &Verdict, key_given: bool) -> Result<Exit, Failure> {
-    let message = match &verdict.fault {
-        None => format!(
+fn print_verdict(
+    app: &mut App,
+    verdict: &Verdict,
+    mismatch: Option<&Mismatch>,
+    key_given: bool,
+) -> Result<Exit, Failure> {
+    let whole = verdict.is_whole() && mismatch.is_none();
+    let message = match (&verdict.fault, mismatch) {
+        (None, Some(mismatch)) => {
+            format!("The state folder is NOT what its record says: {mismatch}.")
+        }
+        (None, None) => format!(
             "The record is whole: {} entries in one chain, {} of them under {} signed checkpoints.",
             verdict.entries, verdict.covered, verdict.checkpoints
         ),
-        Some(fault) => format!("The record was CHANGED: {fault}."),
+        (Some(fault), _) => format!("The record was CHANGED: {fault}."),
     };
     if app.printer.format() == Output::Text {
         app.printer.line(&message)?;
@@ -247,25 +266,22 @@ fn print_verdict(app: &mut App, verdict: &Verdict, key_given: bool) -> Result<Ex
                 verdict.erased
             ))?;
         }
-        if verdict.is_whole() && !key_given {
+        if whole && !key_given {
             app.printer.line("Checked with the key kept beside the record; --public-key proves it against a key kept elsewhere.")?;
         }
-        if !verdict.is_whole() {
+        if !whole {
             app.printer.line("Keep a copy of the state folder as it is, and compare it with the checkpoints kept outside (audit.checkpoint_copy).")?;
         }
     } else {
         app.printer.json(&Line {
             schema: "rescind.audit.verify/1",
-            whole: verdict.is_whole(),
+            whole,
             verdict,
+            mismatch,
             message,
         })?;
     }
-    Ok(if verdict.is_whole() {
-        Exit::Done
-    } else {
-        Exit::Unfulfilled
-    })
+    Ok(if whole { Exit::Done } else { Exit::Unfulfilled })
 }
 
 async fn export(

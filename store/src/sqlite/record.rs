@@ -30,11 +30,15 @@ pub(super) fn audit(
         let seq: i64 = row.get(0).map_err(from_sql)?;
         let hash: Hash = row.get(1).map_err(from_sql)?;
         let body = row.get_ref(2).map_err(from_sql)?;
-        let mut entry = body
-            .as_blob()
-            .ok()
-            .and_then(entry::decode)
-            .ok_or_else(|| StoreError::Corrupt(format!("audit entry {seq} cannot be read")))?;
+        let Some(mut entry) = body.as_blob().ok().and_then(entry::decode) else {
+            if entries.is_empty() {
+                return Err(StoreError::Corrupt(format!(
+                    "audit entry {seq} cannot be read"
+                )));
+            }
+            // What comes before it can be; the next page begins with it.
+            break;
+        };
         entry.previous = to_hex(&previous);
         entry.hash = to_hex(&hash);
         previous = hash;
