@@ -74,7 +74,7 @@ pub(super) fn tighten(path: &Path) -> Result<(), StoreError> {
             .permissions()
             .mode(),
     };
-    if mode & 0o077 == 0 {
+    if mode & 0o700 == mode & 0o777 {
         return Ok(());
     }
     match fs::set_permissions(path, fs::Permissions::from_mode(0o600)) {
