@@ -5,7 +5,7 @@ use std::fmt;
 
 use jiff::{SignedDuration, Timestamp};
 use rescind_core::audit::note::PublicKey;
-use rescind_core::audit::verify::{Verdict, Verification};
+use rescind_core::audit::verify::{FaultKind, Verdict, Verification};
 use rescind_core::audit::{AuditEntry, Checkpoint};
 use rescind_core::id::{JobKey, OrderKey};
 use rescind_core::job::JobState;
@@ -112,7 +112,18 @@ pub async fn verify(
     checkpoints.extend(copied);
     let mut verification = Verification::new(key, &checkpoints, &Ed25519);
     let mut found = pass.read(Some(&mut verification)).await?;
-    let verdict = verification.finish();
+    let mut verdict = verification.finish();
+    // The record does not end where it cannot be read.
+    if found
+        .as_ref()
+        .is_some_and(|found| found.entry == Some(pass.last + 1))
+        && verdict
+            .fault
+            .is_some_and(|fault| fault.kind == FaultKind::Tail)
+    {
+        verdict.fault = None;
+        return Ok((verdict, found));
+    }
     if !verdict.is_whole() {
         return Ok((verdict, found));
     }
@@ -157,6 +168,7 @@ impl Pass<'_> {
         &mut self,
         mut verification: Option<&mut Verification>,
     ) -> Result<Option<Mismatch>, StoreError> {
+        let mut first = None;
         loop {
             let page = match self.store.audit(self.last, PAGE).await {
                 Err(StoreError::Corrupt(_)) => {
@@ -169,19 +181,20 @@ impl Pass<'_> {
                 page => page?,
             };
             let Some(end) = page.last() else {
-                return Ok(None);
+                return Ok(first);
             };
             if let Some(verification) = verification.as_deref_mut() {
                 verification.add(&page);
             }
             let end = end.seq;
-            for entry in &page {
-                let found = match self.signed_in_time(entry, verification.is_some()) {
+            // After the first mismatch the chain is still verified to its end.
+            for entry in page.iter().take(if first.is_none() { PAGE } else { 0 }) {
+                first = match self.signed_in_time(entry, verification.is_some()) {
                     None => self.take(entry).await?,
                     found => found,
                 };
-                if found.is_some() {
-                    return Ok(found);
+                if first.is_some() {
+                    break;
                 }
             }
             self.last = end;

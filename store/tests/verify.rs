@@ -59,8 +59,8 @@ async fn said(path: &Path) -> String {
     let (verdict, mismatch) = verify(store.as_ref(), &key, Vec::new(), now).await.unwrap();
     match (verdict.fault, mismatch) {
         (None, None) => "whole".to_owned(),
-        (_, Some(mismatch)) => mismatch.to_string(),
-        (Some(fault), None) => fault.to_string(),
+        (Some(fault), _) => fault.to_string(),
+        (None, Some(mismatch)) => mismatch.to_string(),
     }
 }
 
