@@ -90,19 +90,23 @@ fn judge_report(report: Report, earlier: &Detail, subject: u64) -> Judged {
         provider_time: report.provider_time,
         ..Detail::default()
     };
-    let mut verdict = Verdict::Answered;
+    let mut verdict = Verdict::Heard;
     let ruling = match report.outcome {
         Outcome::Revoked { ended } | Outcome::Accepted { ended } => {
             detail.steps = merged(carried(&earlier.steps), ended.steps);
+            verdict = Verdict::Served;
             Ruling::Confirmed
         }
         Outcome::NothingToRevoke => {
             detail.steps = carried(&earlier.steps);
+            verdict = Verdict::Served;
             Ruling::Confirmed
         }
         Outcome::SubjectNotFound => Ruling::NotFound,
         Outcome::Unsupported(why) => {
             detail.refusal = Some(why);
+            // Our own guard says so, too, and then nothing was sent.
+            verdict = Verdict::Neutral;
             Ruling::Refused
         }
         Outcome::Partial { ended, failed } => {
@@ -172,6 +176,8 @@ fn ruling_of_partial(failed: &[ItemFailure], progress: bool) -> Ruling {
             after: longest,
             served: progress || !failed.iter().all(lane_wide),
         }
+    } else if rulings().any(|ruling| ruling == Ruling::Denied) {
+        Ruling::Denied
     } else {
         Ruling::Permanent
     }
@@ -200,7 +206,7 @@ pub(super) fn verdict_of(error: &Error, subject: u64) -> Verdict {
         },
         (ErrorKind::Cancelled, _) => Verdict::Neutral,
         // The provider is there and answers, however strangely.
-        _ => Verdict::Answered,
+        _ => Verdict::Heard,
     }
 }
 

@@ -9,7 +9,7 @@ use tokio::sync::Notify;
 use tokio::time::Instant;
 
 use super::fleet::Member;
-use super::lane::LaneFault;
+use super::lane::{LaneFault, Role};
 use super::queue::{Queue, Work};
 use super::run::Run;
 use crate::error::Error;
@@ -65,8 +65,8 @@ pub(super) struct State {
     pub(super) running: HashSet<JobKey>,
     /// Jobs that wait for another job of the same account.
     pub(super) held: HashMap<JobKey, Vec<Work>>,
-    /// Subjects whose first refusal did not yet tell a missing right from a protected account.
-    pub(super) denied_once: HashSet<JobKey>,
+    /// Jobs that were refused a right before anybody was served.
+    denied: HashSet<JobKey>,
     pub(super) cursors: HashMap<OrderKey, Cursor>,
     /// When a waiting job comes back next.
     pub(super) wake_at: Option<Timestamp>,
@@ -244,9 +244,16 @@ impl Desk {
         last.is_some_and(|last| last.elapsed() <= LATELY)
     }
 
-    /// Whether the provider has ever ended anything in this run.
-    pub(super) fn has_revoked(&self) -> bool {
-        self.state().last_revoked.is_some()
+    /// Whether a right that is missing for one job may yet turn out to be missing for the whole lane: nobody was
+    /// served, and not everybody else was refused it.
+    pub(super) fn may_be_the_lanes(&self, denied: JobKey) -> bool {
+        if self.member.lane.has_served(Role::Revoke) {
+            return false;
+        }
+        let state = &mut *self.state();
+        let is_news = state.denied.insert(denied);
+        let untried = |job| !state.denied.contains(job);
+        is_news || state.known.iter().flatten().any(untried)
     }
 }
 

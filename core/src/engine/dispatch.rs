@@ -379,12 +379,12 @@ impl Call {
             ruling,
             detail,
             verdict,
-        } = classify::judge(answer, &work.job.detail, work.key().as_u64());
-        if matches!(verdict, Verdict::Answered) {
+        } = classify::judge(answer, &work.job.detail, work.subject());
+        if matches!(verdict, Verdict::Served | Verdict::Heard) {
             self.desk.answered(ruling.is_success());
-            if work.is_retry() {
-                self.desk.member.lane.retry_went_well();
-            }
+        }
+        if work.is_retry() && ruling.is_success() {
+            self.desk.member.lane.retry_went_well();
         }
         permit.done(&verdict);
         let fate = settle::decide(&self.desk, &work, ruling, detail);

@@ -10,7 +10,7 @@ use tokio::time::sleep;
 
 use super::desk::Desk;
 use super::feed::LEAST_PAUSE;
-use super::fleet::{one_each, reported, unless_down};
+use super::fleet::{one_each, reported_each, unless_down};
 use super::lane::Role;
 use crate::clock::later;
 use crate::context::Priority;
@@ -156,7 +156,7 @@ async fn read(desk: Arc<Desk>, due: Vec<EvidenceDue>) -> Read {
             let proofs = proofs
                 .and_then(|proofs| one_each("evidence", proofs, ids.len()))
                 .and_then(|proofs| unless_down(proofs, Proof::failure));
-            reported(permit, proofs)
+            reported_each(permit, proofs, Proof::failure)
         }
     };
     if let Ok(proofs) = &proofs

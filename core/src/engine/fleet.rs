@@ -298,11 +298,7 @@ impl Member {
             .await
             .and_then(|answers| one_each("resolve", answers, subjects.len()))
             .and_then(|answers| unless_down(answers, Resolution::failure));
-        permit.done(&match &answers {
-            Ok(answers) => health_in(answers),
-            Err(error) => verdict_of(error, 0),
-        });
-        let answers = answers?;
+        let answers = reported_each(permit, answers, Resolution::failure)?;
         let mut seen = self.seen.lock().unwrap_or_else(PoisonError::into_inner);
         for answer in &answers {
             if let Resolution::Found(account) = answer
@@ -437,27 +433,42 @@ async fn left_by_others(
 
 /// What answers for single subjects show of their provider's health: one that was throttled throttles the lane, and
 /// where nobody was found because nobody could be reached, the provider is away.
-fn health_in(answers: &[Resolution]) -> Verdict {
-    let mut worst = Verdict::Answered;
+fn health_in<T>(answers: &[T], failure: fn(&T) -> Option<&Error>) -> Verdict {
+    let mut worst = Verdict::Heard;
     let mut reached = answers.is_empty();
+    let mut served = false;
     for answer in answers {
-        let verdict = match answer {
-            Resolution::Failed(error) => verdict_of(error, 0),
-            _ => Verdict::Answered,
-        };
-        match verdict {
-            Verdict::Throttled { .. } => return verdict,
-            Verdict::Unavailable { .. } => worst = verdict,
-            _ => reached = true,
+        match failure(answer).map(|error| verdict_of(error, 0)) {
+            None => served = true,
+            Some(throttled @ Verdict::Throttled { .. }) => return throttled,
+            Some(away @ Verdict::Unavailable { .. }) => worst = away,
+            Some(_) => reached = true,
         }
     }
-    if reached { Verdict::Answered } else { worst }
+    match (served, reached) {
+        (true, _) => Verdict::Served,
+        (false, true) => Verdict::Heard,
+        (false, false) => worst,
+    }
 }
 
-/// Tells the lane what a read showed of its provider's health.
-pub(super) fn reported<T>(permit: Permit, answer: Result<T, Error>) -> Result<T, Error> {
+/// Tells the lane what a read of many showed of its provider's health.
+pub(super) fn reported_each<T>(
+    permit: Permit,
+    answers: Result<Vec<T>, Error>,
+    failure: fn(&T) -> Option<&Error>,
+) -> Result<Vec<T>, Error> {
+    permit.done(&match &answers {
+        Ok(answers) => health_in(answers, failure),
+        Err(error) => verdict_of(error, 0),
+    });
+    answers
+}
+
+/// Tells the lane what a call showed of its provider's health.
+fn reported<T>(permit: Permit, answer: Result<T, Error>) -> Result<T, Error> {
     permit.done(&match &answer {
-        Ok(_) => Verdict::Answered,
+        Ok(_) => Verdict::Served,
         Err(error) => verdict_of(error, 0),
     });
     answer

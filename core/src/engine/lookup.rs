@@ -9,7 +9,7 @@ use tokio::time::sleep;
 
 use super::desk::{Desk, Fate};
 use super::feed::with_account;
-use super::fleet::{is_down, one_each, reported, unless_down};
+use super::fleet::{is_down, one_each, reported_each, unless_down};
 use super::lane::Role;
 use super::queue::{Queue, Work};
 use super::settle::MAX_ATTEMPTS;
@@ -265,11 +265,10 @@ async fn check(desk: Arc<Desk>, works: Vec<Work>) -> Result<(), StoreError> {
         Err(error) => Err(error),
         Ok((permit, cx)) => {
             let read = evidence.read(&cx, &ids).await;
-            reported(
-                permit,
-                read.and_then(|proofs| one_each("evidence", proofs, ids.len()))
-                    .and_then(|proofs| unless_down(proofs, Proof::failure)),
-            )
+            let proofs = read
+                .and_then(|proofs| one_each("evidence", proofs, ids.len()))
+                .and_then(|proofs| unless_down(proofs, Proof::failure));
+            reported_each(permit, proofs, Proof::failure)
         }
     };
     match read {

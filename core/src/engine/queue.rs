@@ -1,6 +1,7 @@
 //! Jobs in memory, in the order in which they are served: urgent orders first, the orders of a class in turn.
 
 use std::collections::{HashMap, VecDeque};
+use std::hash::{DefaultHasher, Hash as _, Hasher as _};
 use std::sync::Arc;
 
 use super::orders::OpenOrder;
@@ -36,6 +37,16 @@ impl Work {
 
     pub(super) fn key(&self) -> JobKey {
         self.job.key
+    }
+
+    /// Tells subjects apart: the jobs of one account are about one.
+    pub(super) fn subject(&self) -> u64 {
+        let mut hasher = DefaultHasher::new();
+        match &self.account {
+            Some(account) => account.id.hash(&mut hasher),
+            None => self.job.subject.hash(&mut hasher),
+        }
+        hasher.finish()
     }
 
     pub(super) fn priority(&self) -> Priority {

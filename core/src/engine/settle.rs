@@ -151,8 +151,8 @@ pub(super) fn decide(desk: &Desk, work: &Work, ruling: Ruling, mut detail: Detai
         Ruling::Denied if desk.is_stopped() => {
             unused(waiting(Duration::ZERO, WaitReason::Lane), detail)
         }
-        Ruling::Denied if !desk.has_revoked() && desk.state().denied_once.insert(work.key()) => {
-            // Nobody was served yet: this may be the lane's fault. Five subjects tell.
+        Ruling::Denied if desk.may_be_the_lanes(work.key()) => {
+            // Five subjects tell.
             unused(waiting(DENIED_AGAIN, WaitReason::Lane), detail)
         }
         Ruling::Denied | Ruling::Permanent => Fate::parked(detail),

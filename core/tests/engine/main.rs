@@ -4,6 +4,7 @@ mod ending;
 mod evidence;
 mod faults;
 mod outcomes;
+mod rights;
 mod scale;
 mod sharing;
 mod world;

@@ -141,10 +141,11 @@ impl Desk {
         self.in_flight[permit.role as usize] -= permit.people;
         self.calls -= 1;
         match verdict {
-            Verdict::Answered => {
+            Verdict::Served => {
                 self.rights.granted(permit.role);
                 self.pacer.answered(now, sent);
             }
+            Verdict::Heard => self.pacer.answered(now, sent),
             Verdict::Throttled { after } => self.pacer.throttled(now, Some(sent), *after),
             Verdict::Unavailable { after } => self.pacer.unavailable(now, sent, *after),
             Verdict::PermissionDenied { subject, error } => {

@@ -52,6 +52,11 @@ struct RightsOfRole {
 }
 
 impl Rights {
+    /// Whether anybody was served: then a missing right is one subject's affair.
+    pub(super) fn are_proved(&self, role: Role) -> bool {
+        self.roles[role as usize].proved
+    }
+
     pub(super) fn granted(&mut self, role: Role) {
         let of_role = &mut self.roles[role as usize];
         of_role.proved = true;

@@ -176,6 +176,12 @@ impl Lane {
         self.desk().fault.clone()
     }
 
+    /// Whether the provider has served a call of this role since the lane was last cleared of a fault: then a missing
+    /// right is one subject's affair, not the lane's.
+    pub fn has_served(&self, role: Role) -> bool {
+        self.desk().rights.are_proved(role)
+    }
+
     /// A person says that it is mended.
     pub fn clear_fault(&self) {
         let now = self.now();

@@ -23,8 +23,11 @@ pub struct Permit {
 /// What a call showed of its provider's health.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Verdict {
-    /// The provider answered, whatever the answer was.
-    Answered,
+    /// The provider did what it was asked: the right to ask it is there.
+    Served,
+    /// It answered without serving: it is there, but the answer proves no right. A subject it does not know, a request
+    /// it does not take, an answer nobody recognises.
+    Heard,
     /// The provider wants fewer calls.
     Throttled {
         /// For how long, where it said so.

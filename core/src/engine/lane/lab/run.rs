@@ -196,7 +196,7 @@ impl World {
         }
         for (permit, verdict) in group.into_iter().zip(verdicts) {
             match verdict {
-                Ok(()) => permit.done(&Verdict::Answered),
+                Ok(()) => permit.done(&Verdict::Served),
                 Err(after) => {
                     let mut ledger = self.ledger.lock().unwrap();
                     let now = self.start.elapsed();

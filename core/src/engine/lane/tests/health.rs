@@ -27,7 +27,7 @@ async fn one_failure_is_no_outage() {
         for _ in 0..4 {
             revoke(&lane).await.done(&DOWN);
         }
-        revoke(&lane).await.done(&Verdict::Answered);
+        revoke(&lane).await.done(&Verdict::Served);
     }
     assert_eq!(lane.status().why, None);
 }
@@ -71,7 +71,7 @@ async fn five_subjects_without_a_right_stop_the_lane_and_name_it() {
 #[tokio::test(start_paused = true)]
 async fn a_right_that_was_used_once_is_not_the_lanes_to_miss() {
     let lane = lane(vec![]);
-    revoke(&lane).await.done(&Verdict::Answered);
+    revoke(&lane).await.done(&Verdict::Served);
     for subject in 0..20 {
         revoke(&lane).await.done(&Verdict::PermissionDenied {
             subject,
@@ -82,11 +82,26 @@ async fn a_right_that_was_used_once_is_not_the_lanes_to_miss() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn an_answer_that_serves_nobody_proves_no_right() {
+    let lane = lane(vec![]);
+    for subject in 0..5 {
+        assert_eq!(lane.fault(), None);
+        revoke(&lane).await.done(&Verdict::Heard);
+        assert!(!lane.has_served(Role::Revoke));
+        revoke(&lane).await.done(&Verdict::PermissionDenied {
+            subject,
+            error: error(ErrorKind::PermissionDenied, "Authorization_RequestDenied"),
+        });
+    }
+    assert!(lane.fault().is_some());
+}
+
+#[tokio::test(start_paused = true)]
 async fn repeats_are_a_tenth_of_the_calls() {
     let lane = lane(vec![]);
     let mut repeats = 0;
     for _ in 0..10_000 {
-        revoke(&lane).await.done(&Verdict::Answered);
+        revoke(&lane).await.done(&Verdict::Served);
         repeats += u32::from(lane.may_retry());
     }
     assert!((1000..=1010).contains(&repeats), "{repeats}");

@@ -16,7 +16,7 @@ async fn waits_as_long_as_the_vendor_asks() {
         lane.try_admit(Role::Revoke, &COST, 1, Priority::Urgent)
             .is_none()
     );
-    probe.done(&Verdict::Answered);
+    probe.done(&Verdict::Served);
     drop(revoke(&lane).await);
 }
 
@@ -74,7 +74,7 @@ async fn an_outage_of_a_day_sees_one_probe_in_thirty_seconds() {
     }
     assert!((2000..2890).contains(&probes.len()), "{}", probes.len());
 
-    revoke(&lane).await.done(&Verdict::Answered);
+    revoke(&lane).await.done(&Verdict::Served);
     let held: Vec<_> = std::iter::from_fn(|| hurry(&lane)).collect();
     assert!(held.len() > 80, "it recovers at once: {}", held.len());
 }
@@ -141,7 +141,7 @@ async fn a_probe_of_many_requests_goes_through_and_others_wait_for_it() {
     }
     assert_eq!(start.elapsed(), Duration::ZERO);
     assert!(hurry(&lane).is_none());
-    probe.done(&Verdict::Answered);
+    probe.done(&Verdict::Served);
     assert_eq!(lane.status().why, None);
 }
 
@@ -156,5 +156,5 @@ async fn a_later_request_can_be_the_probe() {
     let start = Instant::now();
     lane.pay(&COST, Priority::Normal).await.unwrap();
     assert!(start.elapsed() < Duration::from_secs(2));
-    call.done(&Verdict::Answered);
+    call.done(&Verdict::Served);
 }

@@ -23,7 +23,7 @@ async fn an_urgent_person_is_admitted_within_a_second_while_bulk_runs() {
                     let permit = revoke(&lane).await;
                     tokio::spawn(async move {
                         tokio::time::sleep(Duration::from_millis(100)).await;
-                        permit.done(&Verdict::Answered);
+                        permit.done(&Verdict::Served);
                     });
                 }
             })
@@ -163,7 +163,7 @@ async fn measures_the_way_through_a_lane_without_limits() {
             let lane = lane.clone();
             tokio::spawn(async move {
                 for _ in 0..50_000 {
-                    revoke(&lane).await.done(&Verdict::Answered);
+                    revoke(&lane).await.done(&Verdict::Served);
                 }
             })
         })

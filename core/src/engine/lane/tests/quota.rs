@@ -7,11 +7,11 @@ async fn a_budget_is_spent_at_once_and_then_at_its_pace() {
     let lane = lane(vec![Budget::bucket("calls", 100, Duration::from_secs(10))]);
     let start = Instant::now();
     for _ in 0..99 {
-        revoke(&lane).await.done(&Verdict::Answered);
+        revoke(&lane).await.done(&Verdict::Served);
     }
     assert_eq!(start.elapsed(), Duration::ZERO);
     for _ in 0..99 {
-        revoke(&lane).await.done(&Verdict::Answered);
+        revoke(&lane).await.done(&Verdict::Served);
     }
     let took = start.elapsed().as_secs_f64();
     assert!((9.9..10.2).contains(&took), "{took}");
