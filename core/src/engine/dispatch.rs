@@ -52,6 +52,7 @@ pub(super) async fn dispatch(
         progress |= batch(&desk, &outcomes, &mut calls).await?;
         if !progress {
             tokio::select! {
+                biased;
                 () = desk.run.draining.cancelled() => {}
                 () = desk.dispatch.notified() => {}
                 // Another lane may have given a canary's place back.
@@ -62,6 +63,7 @@ pub(super) async fn dispatch(
     let all_over = async { while calls.join_next().await.is_some() {} };
     tokio::pin!(all_over);
     tokio::select! {
+        biased;
         () = &mut all_over => return Ok(()),
         () = desk.run.calls.cancelled() => {}
     }
@@ -285,6 +287,7 @@ fn come_back(desk: &Arc<Desk>, work: Work) {
     let desk = Arc::clone(desk);
     tokio::spawn(async move {
         tokio::select! {
+            biased;
             () = desk.run.draining.cancelled() => {}
             () = sleep(RETRY_LATER) => {}
         }

@@ -68,6 +68,7 @@ pub(super) async fn read_back(desk: Arc<Desk>) -> Result<(), StoreError> {
         }
         let pause = until_due(&desk);
         tokio::select! {
+            biased;
             () = desk.run.draining.cancelled() => return Ok(()),
             () = desk.evidence.notified() => {}
             Some(read) = reads.join_next() => finished.extend(ended(read)),

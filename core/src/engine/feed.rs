@@ -55,6 +55,7 @@ pub(super) async fn feed(desk: Arc<Desk>) -> Result<(), StoreError> {
         }
         let pause = until_due(&desk);
         tokio::select! {
+            biased;
             () = desk.run.draining.cancelled() => return Ok(()),
             () = desk.feed.notified() => {}
             Some(done) = lookups.join_next() => finished(done)?,

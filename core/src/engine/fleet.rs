@@ -121,10 +121,24 @@ impl Fleet {
         store: &dyn Store,
         clock: Arc<dyn Clock>,
     ) -> Result<Self, StoreError> {
+        let seed = getrandom::u64().unwrap_or_default();
+        Self::open_seeded(providers, store, clock, seed).await
+    }
+
+    /// As [`Fleet::open`], with the seed that the jitter of all lanes starts from.
+    ///
+    /// # Errors
+    /// Those of the store.
+    pub async fn open_seeded(
+        providers: Vec<ConfiguredProvider>,
+        store: &dyn Store,
+        clock: Arc<dyn Clock>,
+        seed: u64,
+    ) -> Result<Self, StoreError> {
         let log_key = LogKey::random();
         let mut members = Vec::with_capacity(providers.len());
         for provider in providers {
-            if let Some(member) = Member::open(provider, store, &clock, &log_key).await? {
+            if let Some(member) = Member::open(provider, store, &clock, &log_key, seed).await? {
                 members.push(Arc::new(member));
             }
         }
@@ -188,6 +202,7 @@ impl Member {
         store: &dyn Store,
         clock: &Arc<dyn Clock>,
         log_key: &LogKey,
+        seed: u64,
     ) -> Result<Option<Self>, StoreError> {
         let Some(revocation) = &provider.roles.revocation else {
             return Ok(None);
@@ -200,6 +215,7 @@ impl Member {
         let (memory, spent) = left_by_others(store, &provider.name, &budgets, clock.now()).await?;
         let mut settings = LaneSettings::new(provider.name.clone(), budgets.clone(), max_in_flight);
         settings.unlimited = unlimited;
+        settings.seed = seed;
         let lane = Lane::open(settings, Arc::clone(clock), memory.as_deref(), &spent);
         let protected = Arc::new(Protected::default());
         let protection: Arc<dyn Protection> = Arc::clone(&protected) as _;

@@ -46,6 +46,7 @@ impl Engine {
                 return Ok(ended);
             }
             tokio::select! {
+                biased;
                 () = stop.abort.cancelled() => return Ok(Ended::Interrupted),
                 () = stop.drain.cancelled() => return Ok(Ended::Interrupted),
                 () = sleep(POLL) => {}

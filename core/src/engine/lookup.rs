@@ -220,6 +220,7 @@ async fn whole_call_failed(
     let tries = works.first().map_or(0, |work| work.lookups);
     let wait = desk.run.dice.backoff(tries + 1).max(Duration::from_secs(1));
     tokio::select! {
+        biased;
         () = desk.run.draining.cancelled() => {}
         () = sleep(wait.max(after.unwrap_or_default())) => {}
     }

@@ -9,6 +9,8 @@
 //! settle    writes outcomes in groups; what was written is counted and told, never before
 //! evidence  reads the provider's own proof back
 //! ```
+//!
+//! Every `select!` is biased: what ends the work comes first, and the same seed gives the same run.
 
 mod classify;
 mod desk;

@@ -236,6 +236,7 @@ async fn protect(desk: Arc<Desk>) -> Result<(), StoreError> {
             Some(_) | None => desk.run.dice.backoff(failures + 1).min(POLL * 50),
         };
         tokio::select! {
+            biased;
             () = desk.run.draining.cancelled() => return Ok(()),
             () = desk.protect.notified(), if age.is_none() && failures == 0 => {}
             () = sleep(wait), if age.is_some() || failures > 0 => {}
@@ -245,6 +246,7 @@ async fn protect(desk: Arc<Desk>) -> Result<(), StoreError> {
             continue;
         }
         let looked_up = tokio::select! {
+            biased;
             () = desk.run.draining.cancelled() => return Ok(()),
             looked_up = list.look_up(&desk.member, &desk.run.protected) => looked_up,
         };
@@ -274,6 +276,7 @@ async fn remember(desk: Arc<Desk>) -> Result<(), StoreError> {
     let lane = &desk.member.lane;
     loop {
         tokio::select! {
+            biased;
             () = desk.run.draining.cancelled() => return Ok(()),
             () = lane.memory_changed() => {}
         }
@@ -308,15 +311,16 @@ impl Watch<'_> {
             let mut stale = false;
             while !stale && looked.elapsed() < LOOK {
                 tokio::select! {
+                    biased;
+                    () = self.run.reload.notified() => {
+                        self.reload().await?;
+                        stale = true;
+                    }
                     () = self.run.look.notified() => {
                         if !self.is_quiet() {
                             // Nothing can be over yet; the counts are fresh enough.
                             sleep(POLL / 4).await;
                         }
-                        stale = true;
-                    }
-                    () = self.run.reload.notified() => {
-                        self.reload().await?;
                         stale = true;
                     }
                     () = sleep(POLL) => {}

@@ -75,19 +75,7 @@ impl Lane {
         memory: Option<&str>,
         spent: &[Spent],
     ) -> Self {
-        let seed = getrandom::u64().unwrap_or_default();
-        Self::open_seeded(settings, clock, memory, spent, seed)
-    }
-
-    /// As [`Lane::open`], with the seed of its jitter.
-    fn open_seeded(
-        settings: LaneSettings,
-        clock: Arc<dyn Clock>,
-        memory: Option<&str>,
-        spent: &[Spent],
-        seed: u64,
-    ) -> Self {
-        let pacer = pacer(&settings, clock.now(), memory, spent, seed);
+        let pacer = pacer(&settings, clock.now(), memory, spent);
         let desk = Desk::new(pacer, settings.max_in_flight);
         Self {
             inner: Arc::new(Inner {
@@ -103,9 +91,8 @@ impl Lane {
     /// Takes over what a working process that is gone has left: its pause, its pace, and what it spent. Calls of this
     /// lane must not be under way.
     pub fn take_over(&self, memory: Option<&str>, spent: &[Spent]) {
-        let seed = getrandom::u64().unwrap_or_default();
         let inner = &self.inner;
-        let fresh = pacer(&inner.settings, inner.clock.now(), memory, spent, seed);
+        let fresh = pacer(&inner.settings, inner.clock.now(), memory, spent);
         let mut desk = self.desk();
         *inner.opened.lock().unwrap_or_else(PoisonError::into_inner) = Instant::now();
         desk.pacer = fresh;
@@ -268,6 +255,7 @@ impl Lane {
                 Turn::Wait(None) => bell.notified().await,
                 Turn::Wait(Some(until)) => {
                     tokio::select! {
+                        biased;
                         () = bell.notified() => {}
                         () = tokio::time::sleep_until(self.opened() + until) => {}
                     }
@@ -340,13 +328,7 @@ impl LanePort for Lane {
 }
 
 /// A pacer that goes on where a former process has left.
-fn pacer(
-    settings: &LaneSettings,
-    now: Timestamp,
-    memory: Option<&str>,
-    spent: &[Spent],
-    seed: u64,
-) -> Pacer {
+fn pacer(settings: &LaneSettings, now: Timestamp, memory: Option<&str>, spent: &[Spent]) -> Pacer {
     let mut before: Vec<_> = spent
         .iter()
         .map(|row| {
@@ -365,7 +347,7 @@ fn pacer(
     let learnt = memory
         .map(|text| memory::read(text, now))
         .unwrap_or_default();
-    Pacer::resumed(budgets, &before, &learnt, seed)
+    Pacer::resumed(budgets, &before, &learnt, settings.seed)
 }
 
 impl fmt::Debug for Lane {

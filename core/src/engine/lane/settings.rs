@@ -15,16 +15,19 @@ pub struct LaneSettings {
     pub unlimited: bool,
     /// People at once, in the calls of one role.
     pub max_in_flight: u32,
+    /// Where its jitter starts from.
+    pub seed: u64,
 }
 
 impl LaneSettings {
-    /// Settings of a provider that documents `budgets`.
+    /// Settings of a provider that documents `budgets`, with a random seed.
     pub fn new(provider: ProviderName, budgets: Vec<Budget>, max_in_flight: u32) -> Self {
         Self {
             provider,
             budgets,
             unlimited: false,
             max_in_flight,
+            seed: getrandom::u64().unwrap_or_default(),
         }
     }
 

@@ -106,9 +106,10 @@ impl Run {
 
     pub(super) fn lane(&self) -> Lane {
         let name = ProviderName::parse("lab").unwrap();
-        let settings = LaneSettings::new(name, self.budgets.clone(), self.at_once);
+        let mut settings = LaneSettings::new(name, self.budgets.clone(), self.at_once);
+        settings.seed = self.seed;
         let clock = TimerClock::starting_at("2026-08-18T12:00:00Z".parse().unwrap());
-        Lane::open_seeded(settings, Arc::new(clock), None, &[], self.seed)
+        Lane::open(settings, Arc::new(clock), None, &[])
     }
 
     /// Runs it on a paused runtime of its own.
