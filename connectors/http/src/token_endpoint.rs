@@ -1,5 +1,6 @@
 //! What a token endpoint says (RFC 6749 §5), read tolerantly and classified by `error`.
 
+use std::fmt;
 use std::time::Duration;
 
 use http::StatusCode;
@@ -23,7 +24,7 @@ pub(crate) const OPERATION: &str = "token";
 pub(crate) const BODY_LIMIT: usize = 256 * 1024;
 
 /// What the endpoint refuses, for a connector that knows its vendor's codes.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct TokenFault {
     /// `error`, such as `invalid_client`.
@@ -32,6 +33,21 @@ pub struct TokenFault {
     pub description: String,
     /// `error_codes`, which Entra adds.
     pub numbers: Vec<u64>,
+}
+
+impl fmt::Debug for TokenFault {
+    /// Shows the code and the numbers: nothing that may repeat the form that was sent.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let error = if is_code(&self.error) {
+            &self.error
+        } else {
+            "an error without a readable code"
+        };
+        f.debug_struct("TokenFault")
+            .field("error", &error)
+            .field("numbers", &self.numbers)
+            .finish_non_exhaustive()
+    }
 }
 
 /// A connector's own advice for a refusal: a hint, and the vendor's code for it.
@@ -200,8 +216,8 @@ impl TokenResponse for TokenAnswer {
     }
 }
 
-impl std::fmt::Debug for TokenAnswer {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+impl fmt::Debug for TokenAnswer {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("TokenAnswer([redacted])")
     }
 }
@@ -254,6 +270,23 @@ mod tests {
         ] {
             assert_eq!(life(odd), None, "{odd}");
         }
+    }
+
+    #[test]
+    fn debug_of_a_refusal_repeats_nothing_that_was_sent() {
+        let fault = |error: &str| TokenFault {
+            error: error.to_owned(),
+            description: "client_secret=canary is wrong".to_owned(),
+            numbers: vec![7_000_215],
+        };
+        let shown = format!("{:?}", fault("invalid_client"));
+        assert!(
+            shown.contains("invalid_client") && shown.contains("7000215"),
+            "{shown}"
+        );
+        assert!(!shown.contains("canary"), "{shown}");
+        let shown = format!("{:?}", fault("canary is no secret"));
+        assert!(!shown.contains("canary"), "{shown}");
     }
 
     #[test]
