@@ -385,6 +385,19 @@ pub(crate) enum Audit {
         seq: u64,
     },
     /// Prove that nobody changed the record
+    #[command(after_help = "\
+Without --file it reads the state folder: the chain and its signed checkpoints, then every order and job beside \
+them, which must be what the record says; and the configured audit.checkpoint_copy, unless --checkpoints names \
+another file. With --sandbox or --state-dir the configuration is not asked: such a folder may be another's, so name \
+its copy with --checkpoints. With --file there are no orders and jobs to compare. Safe while somebody works on the \
+folder.
+
+Exit 0: whole. Exit 3: changed, with the place.
+
+Examples:
+  rescind audit verify
+  rescind audit verify --checkpoints /mnt/worm/rescind.checkpoints --public-key \"$KEY\"
+  rescind audit verify --file audit.jsonl --public-key \"$KEY\"")]
     Verify {
         /// Check an exported file instead of the state folder
         #[arg(long, value_name = "FILE")]
