@@ -4,6 +4,8 @@
 //! `proof <instrument>` runs the long form and prints its seed, the machine and a verdict; the tests of this crate run
 //! the same code in a short form.
 
+pub mod audit;
+pub mod chance;
 pub mod machine;
 pub mod report;
 pub mod seed;

@@ -5,6 +5,8 @@ use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
 use rescind_proof::machine::Machine;
+use rescind_proof::report::Verdict;
+use rescind_proof::{audit, seed};
 
 /// Breaks rescind on purpose, many times, and says what came of it.
 #[derive(Debug, Parser)]
@@ -16,12 +18,49 @@ struct Arguments {
 
 #[derive(Debug, Subcommand)]
 enum Instrument {
+    /// Tampers with exported records; two verifiers must name the place, and a million entries take three seconds.
+    Audit {
+        #[command(flatten)]
+        options: audit::Options,
+        #[command(flatten)]
+        seed: Seed,
+    },
     /// The facts that stand under every verdict, alone.
     Machine,
 }
 
+#[derive(Debug, clap::Args)]
+struct Seed {
+    /// Repeats a run; printed by every run.
+    #[arg(long)]
+    seed: Option<u64>,
+}
+
+impl Seed {
+    fn or_fresh(&self) -> u64 {
+        let seed = seed::or_fresh(self.seed);
+        let _ = writeln!(std::io::stderr(), "seed {seed}");
+        seed
+    }
+}
+
+/// Prints a verdict; an instrument that could not do its work has failed.
+fn tell(verdict: std::io::Result<Verdict>) -> ExitCode {
+    match verdict {
+        Ok(verdict) => {
+            let _ = writeln!(std::io::stdout(), "{verdict}");
+            ExitCode::from(u8::from(!verdict.met()))
+        }
+        Err(error) => {
+            let _ = writeln!(std::io::stderr(), "the instrument failed: {error}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
 fn main() -> ExitCode {
     match Arguments::parse().instrument {
+        Instrument::Audit { options, seed } => tell(audit::run(&options, seed.or_fresh())),
         Instrument::Machine => {
             let facts = Machine::look(&std::env::temp_dir());
             let _ = writeln!(std::io::stdout(), "{facts}");
