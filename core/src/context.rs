@@ -55,6 +55,24 @@ pub trait LanePort: fmt::Debug + Send + Sync + 'static {
 
     /// Tells the lane what an answer showed. Never blocks.
     fn observe(&self, observation: Observation);
+
+    /// When the lane last shut (a throttle, an outage): what was paid before it may no longer leave.
+    fn shut_at(&self) -> Option<Instant> {
+        None
+    }
+}
+
+/// The receipt for one request. It is good until the lane shuts: see [`Context::may_leave`].
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Paid {
+    at: Instant,
+}
+
+impl Paid {
+    /// For a payment made at `at`.
+    pub fn at(at: Instant) -> Self {
+        Self { at }
+    }
 }
 
 /// Travels with every call: who asked, until when, and the purse that every request is paid from.
@@ -76,6 +94,7 @@ pub struct Context {
 #[derive(Debug, Default)]
 struct Purse {
     prepaid: Cost,
+    prepaid_at: Option<Instant>,
     waited: Duration,
     waiting_since: Vec<Instant>,
 }
@@ -116,28 +135,49 @@ impl Context {
 
     /// With its first request paid already: the lane does that before it dispatches a call.
     #[must_use]
-    pub fn prepaid(self, cost: Cost) -> Self {
-        self.purse().prepaid = cost;
+    pub fn prepaid(self, cost: Cost, paid: Paid) -> Self {
+        {
+            let mut purse = self.purse();
+            purse.prepaid = cost;
+            purse.prepaid_at = Some(paid.at);
+        }
         self
     }
 
     /// Pays for one request before it leaves; `connectors/http` calls it for every request of every role. What the
     /// lane has paid in advance is used up first. Waits as long as the lane has to; ends with [`ErrorKind::Cancelled`]
     /// and [`Retry::Safe`] when the call is cancelled meanwhile. Cancel-safe.
-    pub async fn pay(&self, cost: &Cost) -> Result<(), Error> {
-        let rest = {
+    pub async fn pay(&self, cost: &Cost) -> Result<Paid, Error> {
+        let (rest, before) = {
             let mut purse = self.purse();
             let rest = cost.less(&purse.prepaid);
             purse.prepaid = purse.prepaid.less(cost);
-            rest
+            (rest, purse.prepaid_at)
         };
         if rest.is_nothing() {
-            return Ok(());
+            return Ok(Paid::at(before.unwrap_or_else(Instant::now)));
         }
+        self.pay_now(&rest).await
+    }
+
+    /// Whether a request that was paid then may leave now. Between the two a token may have been fetched, an intent
+    /// brought to disk, company waited for; if the lane has shut meanwhile, the request would be a call inside of the
+    /// pause that the provider asked for. It then pays again, with [`Context::pay_again`].
+    pub fn may_leave(&self, paid: Paid) -> bool {
+        self.port.shut_at().is_none_or(|shut| paid.at > shut)
+    }
+
+    /// Pays for a request whose first payment the lane has voided; what was prepaid does not count. Otherwise as
+    /// [`Context::pay`].
+    pub async fn pay_again(&self, cost: &Cost) -> Result<Paid, Error> {
+        self.pay_now(cost).await
+    }
+
+    async fn pay_now(&self, cost: &Cost) -> Result<Paid, Error> {
         let _waiting = Waiting::begin(self);
         tokio::select! {
             biased;
-            paid = self.port.pay(&rest, self.priority) => paid,
+            paid = self.port.pay(cost, self.priority) => paid.map(|()| Paid::at(Instant::now())),
             () = self.cancel.cancelled() => Err(Error::new(
                 ErrorKind::Cancelled,
                 Retry::Safe { after: None },

@@ -9,7 +9,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use rescind_core::budget::Cost;
-use rescind_core::context::{Context, LanePort, Observation, Priority};
+use rescind_core::context::{Context, LanePort, Observation, Paid, Priority};
 use rescind_core::error::{Error, ErrorKind, Retry};
 use rescind_core::id::CorrelationId;
 use rescind_http::{Effect, Request, StatusCode};
@@ -54,6 +54,7 @@ struct Item {
     correlation: CorrelationId,
     priority: Priority,
     lane: Arc<dyn LanePort>,
+    paid: Paid,
     reply: oneshot::Sender<Result<GraphAnswer, Error>>,
 }
 
@@ -93,7 +94,7 @@ impl Batcher {
         let inner = &self.inner;
         inner.calls.fetch_add(1, Ordering::AcqRel);
         let _call = Call(&inner.calls);
-        cx.pay(&inner.cost).await?;
+        let paid = cx.pay(&inner.cost).await?;
         let (reply, answer) = oneshot::channel();
         self.join(Item {
             operation,
@@ -101,6 +102,7 @@ impl Batcher {
             correlation: cx.correlation,
             priority: cx.priority,
             lane: cx.lane(),
+            paid,
             reply,
         });
         let retry = inner.effect.retry_after_sending();
@@ -198,10 +200,14 @@ impl Inner {
         let mut cx = Context::new(Arc::clone(&first.lane))
             .with_priority(priority.unwrap_or(Priority::Normal));
         cx.correlation = first.correlation;
+        let first = first.paid;
         if items.len() == 1 {
             self.send_one(&cx, items).await;
         } else {
-            self.send_all(&cx, items).await;
+            // The oldest receipt is the first that a pause voids.
+            let paid = items.iter().map(|item| item.paid).min();
+            let paid = paid.unwrap_or(first);
+            self.send_all(&cx, paid, items).await;
         }
     }
 
@@ -210,14 +216,14 @@ impl Inner {
             let request = self.single(item.operation, &item.path);
             let answer = self
                 .graph
-                .send_paid(cx, Cost::NOTHING, self.cost, request)
+                .send_paid(cx, item.paid, self.cost, request)
                 .await;
             // A caller that is gone wants no answer.
             let _ = item.reply.send(answer);
         }
     }
 
-    async fn send_all(&self, cx: &Context, items: Vec<Item>) {
+    async fn send_all(&self, cx: &Context, paid: Paid, items: Vec<Item>) {
         let names: Vec<String> = items
             .iter()
             .map(|item| item.correlation.to_string())
@@ -236,12 +242,9 @@ impl Inner {
         if self.effect == Effect::Read {
             request = request.reading();
         }
-        let repeat = self.cost.times(items.len() as u32);
-        let answer = self
-            .graph
-            .send_paid(cx, Cost::NOTHING, repeat, request)
-            .await
-            .and_then(whole);
+        let cost = self.cost.times(items.len() as u32);
+        let answer = self.graph.send_paid(cx, paid, cost, request).await;
+        let answer = answer.and_then(whole);
         let answer = match answer {
             Ok(answer) => answer,
             Err(error) => {

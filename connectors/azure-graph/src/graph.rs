@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use rescind_core::budget::Cost;
-use rescind_core::context::{Context, Observation, Priority};
+use rescind_core::context::{Context, Observation, Paid, Priority};
 use rescind_core::error::Error;
 use rescind_http::{
     Authorized, BaseUrl, HeaderName, HeaderValue, HttpClient, Request, Token, TokenSource, Url,
@@ -55,15 +55,16 @@ impl Graph {
         cost: Cost,
         request: Request,
     ) -> Result<GraphAnswer, Error> {
-        self.send_paid(cx, cost, cost, request).await
+        let paid = cx.pay(&cost).await?;
+        self.send_paid(cx, paid, cost, request).await
     }
 
-    /// Sends a request whose items have paid; only a repeat after a renewed token costs `repeat`.
+    /// Sends a request that has paid; `cost` is what it pays if it has to leave again.
     pub(crate) async fn send_paid(
         &self,
         cx: &Context,
-        first: Cost,
-        repeat: Cost,
+        paid: Paid,
+        cost: Cost,
         request: Request,
     ) -> Result<GraphAnswer, Error> {
         let mut request = request;
@@ -73,7 +74,7 @@ impl Graph {
         if cx.priority == Priority::Urgent {
             request = request.header(PRIORITY, HeaderValue::from_static("High"));
         }
-        let answer = self.client.send_paid(cx, first, repeat, request).await?;
+        let answer = self.client.send_paid(cx, paid, cost, request).await?;
         let load = answer
             .header("x-ms-throttle-limit-percentage")
             .and_then(|text| text.trim().parse().ok());

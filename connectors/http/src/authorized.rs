@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use http::StatusCode;
 use rescind_core::budget::Cost;
-use rescind_core::context::Context;
+use rescind_core::context::{Context, Paid};
 use rescind_core::error::{Error, ErrorKind, Retry};
 
 use crate::answer::Answer;
@@ -43,32 +43,32 @@ impl Authorized {
     /// # Errors
     /// As [`HttpClient::send`], and what the token endpoint answered. Not cancel-safe in the vendor's eyes.
     pub async fn send(&self, cx: &Context, cost: Cost, request: Request) -> Result<Answer, Error> {
-        self.send_paid(cx, cost, cost, request).await
+        let paid = cx.pay(&cost).await?;
+        self.send_paid(cx, paid, cost, request).await
     }
 
-    /// The same where the repeat after a 401 costs something else than the first request: a batch whose items have paid.
+    /// The same for what has paid already: a batch whose items have. `cost` is paid for a repeat after a 401, and once
+    /// more if the lane shuts before the request is on its way.
     ///
     /// # Errors
     /// As [`Authorized::send`].
     pub async fn send_paid(
         &self,
         cx: &Context,
-        first: Cost,
-        repeat: Cost,
+        paid: Paid,
+        cost: Cost,
         mut request: Request,
     ) -> Result<Answer, Error> {
         let mut again = request.clone();
-        // The token is taken once the request is paid: a lane may let it wait for minutes, and tokens end.
-        cx.pay(&first).await?;
-        let token = self.token(cx).await?;
+        let token = self.token_at_the_door(cx, paid, cost).await?;
         request.authorize(token.bearer());
         let answer = self.http.send(cx, Cost::NOTHING, request).await?;
         if answer.status != StatusCode::UNAUTHORIZED {
             return Ok(answer);
         }
         self.tokens.invalidate(&token);
-        cx.pay(&repeat).await?;
-        let token = self.token(cx).await?;
+        let paid = cx.pay(&cost).await?;
+        let token = self.token_at_the_door(cx, paid, cost).await?;
         again.authorize(token.bearer());
         let answer = self.http.send(cx, Cost::NOTHING, again).await?;
         if answer.status == StatusCode::UNAUTHORIZED {
@@ -80,5 +80,22 @@ impl Authorized {
             ));
         }
         Ok(answer)
+    }
+
+    /// The token of a request that leaves next. It is taken once the request is paid, since a lane may let it wait for
+    /// minutes and tokens end; fetching one takes time too, in which the lane may shut.
+    async fn token_at_the_door(
+        &self,
+        cx: &Context,
+        mut paid: Paid,
+        cost: Cost,
+    ) -> Result<Arc<Token>, Error> {
+        loop {
+            let token = self.token(cx).await?;
+            if cx.may_leave(paid) {
+                return Ok(token);
+            }
+            paid = cx.pay_again(&cost).await?;
+        }
     }
 }

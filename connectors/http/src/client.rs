@@ -95,7 +95,10 @@ impl HttpClient {
     /// cancel-safe in the vendor's eyes: dropped or cancelled after sending, a write may have been carried out.
     pub async fn send(&self, cx: &Context, cost: Cost, request: Request) -> Result<Answer, Error> {
         self.check(&request)?;
-        cx.pay(&cost).await?;
+        let mut paid = cx.pay(&cost).await?;
+        while !cx.may_leave(paid) {
+            paid = cx.pay_again(&cost).await?;
+        }
         let operation = request.operation;
         let effect = request.effect;
         if cx.cancel.is_cancelled() {

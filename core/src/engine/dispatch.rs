@@ -16,6 +16,7 @@ use super::lane::{Permit, Role, Verdict};
 use super::queue::Work;
 use super::settle::{self, Done, reads_evidence};
 use crate::clock::later;
+use crate::context::Paid;
 use crate::error::{Error, ErrorKind, Retry};
 use crate::id::{JobKey, Token};
 use crate::job::{WaitReason, subject_of};
@@ -368,7 +369,7 @@ struct Call {
 impl Call {
     async fn make(mut self) {
         let answer = match &self.open {
-            Some((work, ..)) => ask(&self.desk, work).await,
+            Some((work, _, permit)) => ask(&self.desk, work, permit.paid()).await,
             None => return,
         };
         self.end(answer);
@@ -411,13 +412,13 @@ impl Drop for Call {
     }
 }
 
-async fn ask(desk: &Desk, work: &Work) -> Result<Report, Error> {
+async fn ask(desk: &Desk, work: &Work, paid: Paid) -> Result<Report, Error> {
     let member = &desk.member;
     let cx = member
         .context(work.priority())
         .for_order(work.order.id)
         .with_cancel(desk.run.calls.clone())
-        .prepaid(member.descriptor.first_cost.revoke);
+        .prepaid(member.descriptor.first_cost.revoke, paid);
     match &work.job.scope {
         Scope::Everything => {
             let Some(revocation) = &member.roles.revocation else {

@@ -430,7 +430,8 @@ impl Member {
     ) -> Result<(Permit, Context), Error> {
         let permit = self.lane.admit(role, &cost, people, priority).await;
         let permit = permit.map_err(|fault| stopped(&fault))?;
-        Ok((permit, self.context(priority).prepaid(cost)))
+        let cx = self.context(priority).prepaid(cost, permit.paid());
+        Ok((permit, cx))
     }
 }
 

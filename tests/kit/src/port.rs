@@ -7,6 +7,7 @@ use rescind_core::budget::Cost;
 use rescind_core::context::{LanePort, Observation, Priority};
 use rescind_core::error::Error;
 use tokio::sync::watch;
+use tokio::time::Instant;
 
 /// Pays everything at once and remembers nothing.
 #[derive(Debug, Clone, Copy, Default)]
@@ -32,6 +33,8 @@ pub struct PaidPort {
 #[derive(Debug, Default)]
 struct State {
     payments: Vec<Cost>,
+    /// So many of the first payments are void: the lane has just shut.
+    void: usize,
     observations: Vec<Observation>,
 }
 
@@ -48,6 +51,13 @@ impl PaidPort {
             state: Mutex::default(),
             waiting: watch::Sender::new(0),
         }
+    }
+
+    /// Pays once, and shuts at once: that payment lets nothing leave. The next is paid when it is allowed.
+    pub fn shutting_after_the_first() -> Self {
+        let port = Self::allowing(1);
+        port.state().void = 1;
+        port
     }
 
     /// From now on pays `payments` times in all.
@@ -112,6 +122,11 @@ impl LanePort for PaidPort {
 
     fn observe(&self, observation: Observation) {
         self.state().observations.push(observation);
+    }
+
+    fn shut_at(&self) -> Option<Instant> {
+        let state = self.state();
+        (state.payments.len() <= state.void).then(Instant::now)
     }
 }
 

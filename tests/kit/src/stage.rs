@@ -128,6 +128,12 @@ impl Stage {
         self
     }
 
+    /// The same stage before a lane that shuts between a payment and its request.
+    pub(crate) fn shutting_after_the_first_payment(mut self) -> Self {
+        self.port = Arc::new(PaidPort::shutting_after_the_first());
+        self
+    }
+
     pub(crate) fn fixture(&self) -> &dyn VendorFixture {
         self.kit.fixture.as_ref()
     }

@@ -325,6 +325,11 @@ impl LanePort for Lane {
         desk.refresh(now);
         self.tell(desk);
     }
+
+    fn shut_at(&self) -> Option<Instant> {
+        let shut = self.desk().pacer.shut_at()?;
+        Some(self.opened() + shut)
+    }
 }
 
 /// A pacer that goes on where a former process has left.

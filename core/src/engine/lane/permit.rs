@@ -3,6 +3,7 @@
 use std::fmt;
 use std::time::Duration;
 
+use crate::context::Paid;
 use crate::engine::pacer::Sent;
 use crate::error::ErrorRecord;
 
@@ -65,6 +66,11 @@ impl Permit {
     /// Whether this call goes alone, to see whether a pause is over.
     pub fn is_probe(&self) -> bool {
         self.sent.probe
+    }
+
+    /// The receipt of its first request.
+    pub fn paid(&self) -> Paid {
+        Paid::at(self.lane.opened() + self.sent.at)
     }
 
     /// The call is over.

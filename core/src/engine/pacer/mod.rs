@@ -36,6 +36,8 @@ pub(super) struct Pacer {
     pace: Pace,
     dice: Dice,
     changed: bool,
+    /// When the gate shut last, or was kept shut.
+    shut_at: Option<Duration>,
 }
 
 /// Whether a request may leave.
@@ -79,6 +81,7 @@ impl Pacer {
             pace: Pace::unlimited(),
             dice: Dice::new(seed),
             changed: false,
+            shut_at: None,
         }
     }
 
@@ -281,6 +284,11 @@ impl Pacer {
         self.gate.pause()
     }
 
+    /// When it last shut, or was kept shut: what was taken before that must not leave any more.
+    pub(super) fn shut_at(&self) -> Option<Duration> {
+        self.shut_at
+    }
+
     /// Whether the lane waits for its probe.
     pub(super) fn is_probing(&self) -> bool {
         self.gate.is_probing()
@@ -299,6 +307,9 @@ impl Pacer {
 
     fn apply(&mut self, now: Duration, change: Change) {
         self.changed |= change != Change::None;
+        if matches!(change, Change::Shut(_) | Change::Longer) {
+            self.shut_at = Some(now);
+        }
         if change == Change::Opened {
             self.pace.resume(now, self.gate.refused_at());
         }

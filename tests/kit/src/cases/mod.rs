@@ -100,6 +100,7 @@ cases! { $
     c20_unpaid_revocation_sends_nothing => paying::unpaid_revocation_sends_nothing,
     c20_unpaid_reading_sends_nothing => paying::unpaid_reading_sends_nothing,
     c20_each_request_is_paid_before_it_leaves => paying::each_request_is_paid_before_it_leaves,
+    c20_a_lane_that_shuts_voids_a_payment => paying::a_lane_that_shuts_voids_a_payment,
     c21_payments_name_declared_budgets => paying::payments_name_declared_budgets,
     c22_first_costs_are_what_is_paid => paying::first_costs_are_what_is_paid,
     c23_nothing_is_repeated => paying::nothing_is_repeated,

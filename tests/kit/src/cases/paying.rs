@@ -75,6 +75,22 @@ pub(crate) async fn each_request_is_paid_before_it_leaves(kit: Kit) -> Verdict {
     answer.must_succeed("a known person, paid one request at a time")
 }
 
+/// Between a payment and its request a token is fetched or company waited for; what the lane learns meanwhile counts.
+pub(crate) async fn a_lane_that_shuts_voids_a_payment(kit: Kit) -> Verdict {
+    let stage = kit.revoking().await?.shutting_after_the_first_payment();
+    stage.has_budgets()?;
+    let person = stage.person(0);
+    let mut revoking = std::pin::pin!(stage.revoke(&person));
+    tokio::select! {
+        biased;
+        _ = &mut revoking => {}
+        () = stage.port.somebody_waits() => {}
+    }
+    stage.nothing_was_sent("a lane that has shut").await?;
+    stage.port.allow(usize::MAX);
+    revoking.await?.must_succeed("a payment made anew")
+}
+
 pub(crate) async fn payments_name_declared_budgets(kit: Kit) -> Verdict {
     let stage = kit.revoking().await?;
     stage.has_budgets()?;

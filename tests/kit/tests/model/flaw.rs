@@ -24,6 +24,7 @@ pub(crate) enum Flaw {
     ForgetsTheProvidersTime,
     // Paying.
     NeverPays,
+    LeavesIntoAPause,
     PaysAfterwards,
     ReadsUnpaid,
     PaysOnceForAll,
@@ -112,6 +113,7 @@ pub(crate) const CAUGHT_BY: &[(Flaw, &str)] = &[
         "c15_success_tells_the_providers_time",
     ),
     (F::NeverPays, "c20_unpaid_revocation_sends_nothing"),
+    (F::LeavesIntoAPause, "c20_a_lane_that_shuts_voids_a_payment"),
     (F::PaysAfterwards, "c20_unpaid_revocation_sends_nothing"),
     (F::ReadsUnpaid, "c20_unpaid_reading_sends_nothing"),
     (

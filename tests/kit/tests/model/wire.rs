@@ -113,7 +113,10 @@ impl Wire {
         if let Some(cost) = cost
             && self.flaw != Flaw::PaysAfterwards
         {
-            cx.pay(&cost).await.map_err(|error| self.unpaid(error))?;
+            let mut paid = cx.pay(&cost).await.map_err(|error| self.unpaid(error))?;
+            while !cx.may_leave(paid) && self.flaw != Flaw::LeavesIntoAPause {
+                paid = cx.pay_again(&cost).await?;
+            }
         }
         if self.flaw == Flaw::TokenInLogs {
             tracing::debug!(token, "sending");

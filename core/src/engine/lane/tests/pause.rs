@@ -1,6 +1,7 @@
 //! When nothing leaves, and how the way back begins.
 
 use super::*;
+use crate::context::Context;
 
 #[tokio::test(start_paused = true)]
 async fn waits_as_long_as_the_vendor_asks() {
@@ -157,4 +158,19 @@ async fn a_later_request_can_be_the_probe() {
     lane.pay(&COST, Priority::Normal).await.unwrap();
     assert!(start.elapsed() < Duration::from_secs(2));
     call.done(&Verdict::Served);
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_was_paid_before_a_pause_leaves_after_it() {
+    let lane = lane(vec![]);
+    let early = revoke(&lane).await;
+    let cx = Context::new(Arc::new(lane.clone())).prepaid(COST, early.paid());
+    let paid = cx.pay(&COST).await.unwrap();
+    assert!(cx.may_leave(paid));
+    let start = Instant::now();
+    revoke(&lane).await.done(&throttled(3));
+    assert!(!cx.may_leave(paid));
+    let again = cx.pay_again(&COST).await.unwrap();
+    assert!(start.elapsed() >= Duration::from_secs(3));
+    assert!(cx.may_leave(again));
 }
