@@ -57,11 +57,13 @@ pub(super) struct State {
     pub(super) to_check: Queue,
     /// To be called.
     pub(super) ready: Queue,
+    /// Retries that the lane's retry budget did not allow: they are ready again in a moment.
+    pub(super) resting: Queue,
     /// To be settled without a call.
     pub(super) errands: VecDeque<(Work, Errand)>,
-    /// Accounts in flight, by id.
+    /// Accounts in flight, by id: from before the claim until the outcome is written.
     pub(super) in_flight: HashMap<String, JobKey>,
-    /// Claimed, not settled.
+    /// Claimed or about to be, not settled.
     pub(super) running: HashSet<JobKey>,
     /// Jobs that wait for another job of the same account.
     pub(super) held: HashMap<JobKey, Vec<Work>>,
@@ -198,7 +200,12 @@ impl Desk {
     fn remove(&self, leaves: impl Fn(&super::orders::OpenOrder) -> bool) {
         let state = &mut *self.state();
         let mut gone = Vec::new();
-        for queue in [&mut state.to_resolve, &mut state.to_check, &mut state.ready] {
+        for queue in [
+            &mut state.to_resolve,
+            &mut state.to_check,
+            &mut state.ready,
+            &mut state.resting,
+        ] {
             gone.extend(queue.remove(&leaves));
         }
         for work in &gone {
@@ -265,6 +272,32 @@ impl State {
 
     pub(super) fn forget(&mut self, work: &Work) {
         self.known[usize::from(work.order.urgent)].remove(&work.key());
+    }
+
+    /// A job is about to be claimed: until [`State::end`] no other is for its account.
+    pub(super) fn begin(&mut self, work: &Work) {
+        self.running.insert(work.key());
+        if let Some(account) = &work.account {
+            self.in_flight.insert(account.id.clone(), work.key());
+        }
+    }
+
+    /// A job is not claimed any more, or was not after all: who waited for it may go.
+    pub(super) fn end(&mut self, work: &Work) {
+        self.running.remove(&work.key());
+        if let Some(account) = &work.account
+            && self.in_flight.get(&account.id) == Some(&work.key())
+        {
+            self.in_flight.remove(&account.id);
+        }
+        for waiting in self.held.remove(&work.key()).into_iter().flatten() {
+            self.ready.push_front(waiting);
+        }
+    }
+
+    /// How many jobs are claimed, or about to be, and not settled.
+    pub(super) fn unsettled(&self) -> usize {
+        self.running.len()
     }
 
     /// How many jobs of a class are in memory.

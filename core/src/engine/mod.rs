@@ -12,6 +12,8 @@
 //!
 //! Every `select!` is biased: what ends the work comes first, and the same seed gives the same run.
 
+mod call;
+mod claims;
 mod classify;
 mod desk;
 mod dice;

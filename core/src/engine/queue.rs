@@ -22,6 +22,8 @@ pub(super) struct Work {
     pub(super) lookups: u32,
     /// Whether it may go out again although it may have been carried out.
     pub(super) checked: bool,
+    /// Whether the lane's retry budget has paid for it.
+    pub(super) paid_retry: bool,
 }
 
 impl Work {
@@ -32,6 +34,7 @@ impl Work {
             account: None,
             lookups: 0,
             checked: false,
+            paid_retry: false,
         }
     }
 

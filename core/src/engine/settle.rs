@@ -246,15 +246,7 @@ pub(super) async fn settle(
                 if let Some(at) = written.evidence_at {
                     state.evidence_by(at);
                 }
-                state.running.remove(&work.key());
-                if let Some(account) = &work.account
-                    && state.in_flight.get(&account.id) == Some(&work.key())
-                {
-                    state.in_flight.remove(&account.id);
-                }
-                for waiting in state.held.remove(&work.key()).into_iter().flatten() {
-                    state.ready.push_front(waiting);
-                }
+                state.end(&work);
                 if work.order.count(written.fate, written.called) {
                     dead.push(Arc::clone(&work.order));
                 }

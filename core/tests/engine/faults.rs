@@ -151,7 +151,9 @@ async fn a_full_disk_stops_the_run_and_confirms_nothing_falsely() {
 #[tokio::test(start_paused = true)]
 async fn a_process_may_die_at_any_instant() {
     for ms in (0..6_000).step_by(137) {
-        let world = World::new(|b| b.latency(secs(1)).max_in_flight(7));
+        // A disk that takes its time leaves claims half way.
+        let sync = std::time::Duration::from_millis(ms % 3 * 150);
+        let world = World::new(|b| b.latency(secs(1)).max_in_flight(7)).with_commit_latency(sync);
         let people = people(12);
         let people: Vec<&str> = people.iter().map(String::as_str).collect();
         let order = world.order(&people).await;

@@ -1,5 +1,6 @@
 //! The engine over a scripted provider and a model store, in virtual time. The provider's ledger is the judge.
 
+mod claims;
 mod ending;
 mod evidence;
 mod faults;

@@ -57,6 +57,13 @@ impl World {
         Self::new(|builder| builder)
     }
 
+    /// A store whose every write takes this long.
+    pub(crate) fn with_commit_latency(mut self, latency: Duration) -> Self {
+        let store = ModelStore::new(Arc::clone(&self.clock));
+        self.store = Arc::new(store.with_commit_latency(latency));
+        self
+    }
+
     /// A further provider.
     pub(crate) fn and(
         mut self,

@@ -216,6 +216,12 @@ impl Lane {
         ours.checked_add(offset).unwrap_or(ours)
     }
 
+    fn lets_go(&self, sent: &Sent) -> bool {
+        let desk = self.desk();
+        let is_open = desk.pacer.pause().is_none() || (sent.probe && desk.pacer.is_probing());
+        desk.fault.is_none() && is_open
+    }
+
     fn finish(&self, permit: &Permit, verdict: &Verdict) {
         let now = self.now();
         let mut desk = self.desk();

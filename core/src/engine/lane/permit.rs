@@ -73,6 +73,11 @@ impl Permit {
         Paid::at(self.lane.opened() + self.sent.at)
     }
 
+    /// Whether the call may still leave: the lane has neither paused nor stopped since it was admitted.
+    pub fn is_good(&self) -> bool {
+        self.lane.lets_go(&self.sent)
+    }
+
     /// The call is over.
     pub fn done(mut self, verdict: &Verdict) {
         self.reported = true;
