@@ -51,6 +51,8 @@ pub(super) struct Desk {
 pub(super) struct State {
     /// Every job in memory, wherever it is. Urgent ones count against a window of their own.
     known: [HashSet<JobKey>; 2],
+    /// How many of them came back from waiting.
+    woken: [usize; 2],
     /// Who is it?
     pub(super) to_resolve: Queue,
     /// Was it carried out?
@@ -267,11 +269,35 @@ impl Desk {
 impl State {
     /// Takes a job into memory, unless it is there already.
     pub(super) fn learn(&mut self, work: &Work) -> bool {
-        self.known[usize::from(work.order.urgent)].insert(work.key())
+        let class = usize::from(work.order.urgent);
+        let is_new = self.known[class].insert(work.key());
+        self.woken[class] += usize::from(is_new && work.woken);
+        is_new
     }
 
     pub(super) fn forget(&mut self, work: &Work) {
-        self.known[usize::from(work.order.urgent)].remove(&work.key());
+        let class = usize::from(work.order.urgent);
+        let was_known = self.known[class].remove(&work.key());
+        self.woken[class] -= usize::from(was_known && work.woken);
+    }
+
+    /// How many waiting jobs may be taken into a window: while there are fresh ones, a quarter of it. Those that fail
+    /// again and again would otherwise fill it, and nobody else would ever be called.
+    pub(super) fn room_for_woken(&self, window: usize, has_fresh: bool) -> usize {
+        let woken = self.woken[0].max(self.woken[1]);
+        if has_fresh {
+            return (window / 4).saturating_sub(woken);
+        }
+        window.saturating_sub(self.count(true).max(self.count(false)))
+    }
+
+    /// How many fresh jobs of a class may be taken into a window: whatever came back from waiting while there were
+    /// none, three quarters are theirs.
+    pub(super) fn room_for_fresh(&self, window: usize, urgent: bool) -> usize {
+        let all = self.count(urgent);
+        let fresh = all - self.woken[usize::from(urgent)];
+        let share = (window - window / 4).saturating_sub(fresh);
+        window.saturating_sub(all).max(share)
     }
 
     /// A job is about to be claimed: until [`State::end`] no other is for its account.

@@ -10,12 +10,11 @@ use tokio::time::sleep;
 use super::classify::done_steps;
 use super::desk::{Cursor, Desk, Fate};
 use super::lookup;
-use super::orders::OpenOrder;
 use super::queue::Work;
 use crate::clock::later;
 use crate::provider::Account;
 use crate::report::{OutcomeName, Unsupported};
-use crate::store::{ReadyJob, StoreError};
+use crate::store::StoreError;
 
 /// How often a lane looks at the clock when nobody rings.
 const LOOK_EVERY: Duration = Duration::from_secs(1);
@@ -97,14 +96,17 @@ async fn fetch(desk: &Arc<Desk>, looked_again: &mut Timestamp) -> Result<bool, S
 /// Takes in the waiting jobs whose time has come.
 async fn wake(desk: &Arc<Desk>) -> Result<usize, StoreError> {
     let now = desk.now();
+    let (active, _) = desk.run.orders.active();
     let room = {
         let mut state = desk.state();
         if state.wake_at.is_none_or(|at| at > now) {
             return Ok(0);
         }
-        let room = desk
-            .window
-            .saturating_sub(state.count(true).max(state.count(false)));
+        let has_fresh = active.iter().any(|order| {
+            let cursor = state.cursors.get(&order.key);
+            order.is_for(&desk.member.name) && cursor.is_none_or(|cursor| !cursor.at_end)
+        });
+        let room = state.room_for_woken(desk.window, has_fresh);
         if room == 0 {
             return Ok(0);
         }
@@ -128,7 +130,9 @@ async fn wake(desk: &Arc<Desk>) -> Result<usize, StoreError> {
     for job in woken {
         // A job of an order we do not work on now is pending in the store: it is found when the order comes back.
         if let Some(order) = active.iter().find(|order| order.key == job.key.order()) {
-            take_in(desk, job, order);
+            let mut work = Work::new(job, Arc::clone(order));
+            work.woken = true;
+            take_in(desk, work);
         }
     }
     Ok(came)
@@ -157,7 +161,7 @@ async fn peek(
     for (i, order) in mine.iter().enumerate() {
         let (cursor, limit) = {
             let mut state = desk.state();
-            let room = desk.window.saturating_sub(state.count(urgent));
+            let room = state.room_for_fresh(desk.window, urgent);
             let limit = room.div_ceil(mine.len() - i);
             let cursor = state
                 .cursors
@@ -190,15 +194,14 @@ async fn peek(
         }
         came += jobs.len();
         for job in jobs {
-            take_in(desk, job, order);
+            take_in(desk, Work::new(job, Arc::clone(order)));
         }
     }
     Ok(came)
 }
 
 /// Puts a pending job where it goes first.
-fn take_in(desk: &Arc<Desk>, job: ReadyJob, order: &Arc<OpenOrder>) {
-    let mut work = Work::new(job, Arc::clone(order));
+fn take_in(desk: &Arc<Desk>, mut work: Work) {
     if !desk.state().learn(&work) {
         return;
     }

@@ -22,6 +22,8 @@ pub(super) struct Work {
     pub(super) lookups: u32,
     /// Whether it may go out again although it may have been carried out.
     pub(super) checked: bool,
+    /// Whether it came back from waiting: such jobs have a share of the window of their own.
+    pub(super) woken: bool,
     /// Whether the lane's retry budget has paid for it.
     pub(super) paid_retry: bool,
 }
@@ -34,6 +36,7 @@ impl Work {
             account: None,
             lookups: 0,
             checked: false,
+            woken: false,
             paid_retry: false,
         }
     }

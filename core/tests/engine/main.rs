@@ -3,6 +3,7 @@
 mod claims;
 mod ending;
 mod evidence;
+mod fairness;
 mod faults;
 mod outcomes;
 mod rights;
