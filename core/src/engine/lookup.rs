@@ -318,14 +318,18 @@ fn judge(desk: &Desk, mut work: Work, proof: Proof) {
             desk.run_errand(work, fate);
         }
         Proof::SubjectMissing => {
-            let detail = Detail {
-                outcome: Some(OutcomeName::SubjectNotFound),
-                ..Detail::default()
-            };
-            let fate = Fate {
-                next: Next::Gone,
-                detail,
-                used_attempt: false,
+            let fate = if desk.member.roles.directory.is_some() {
+                Fate {
+                    next: Next::Gone,
+                    detail: Detail {
+                        outcome: Some(OutcomeName::SubjectNotFound),
+                        ..Detail::default()
+                    },
+                    used_attempt: false,
+                }
+            } else {
+                // Nobody has ever seen it: a typo is no success.
+                Fate::refused(OutcomeName::SubjectNotFound, unknown_subject())
             };
             desk.run_errand(work, fate);
         }
@@ -364,7 +368,20 @@ fn undecided(desk: &Desk, mut work: Work) {
         work.checked = true;
         with_account(desk, work);
     } else {
-        let detail = work.job.detail.clone();
+        let mut detail = work.job.detail.clone();
+        // Where its process died, nobody has said why yet.
+        detail.error.get_or_insert_with(|| in_doubt().to_record());
         desk.run_errand(work, Fate::parked(detail));
     }
+}
+
+/// Why a job is parked that nobody may repeat.
+fn in_doubt() -> Error {
+    Error::new(
+        ErrorKind::Cancelled,
+        Retry::OutcomeUnknown,
+        "revoke",
+        "the call may have been carried out, the provider's own record does not show it, and a repeat may do harm",
+    )
+    .with_hint("look in the provider's own console whether it was done")
 }

@@ -93,6 +93,18 @@ async fn without_a_directory_a_missing_subject_is_refused() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn without_a_directory_a_subject_that_evidence_misses_is_refused() {
+    let world = World::new(rescind_testkit::scripted::ScriptedBuilder::without_directory);
+    let lost = Answer::error(ErrorKind::Timeout, Retry::OutcomeUnknown);
+    world.idp().script("ada@example.com", [lost]);
+    world.idp().forget("ada@example.com");
+    let order = world.order(&["ada@example.com"]).await;
+    world.run(Goal::Order(order)).await;
+    assert_eq!(world.job().state, JobState::Refused);
+    assert!(world.job().detail.refusal.is_some());
+}
+
+#[tokio::test(start_paused = true)]
 async fn ambiguous_subjects_and_guests_are_refused_without_a_call() {
     let world = World::plain();
     world.idp().make_ambiguous("sam@example.com");
@@ -242,6 +254,19 @@ async fn what_must_not_be_repeated_is_parked_when_its_answer_is_lost() {
     assert_eq!(world.run(Goal::Order(order)).await, Ended::Finished);
     assert_eq!(world.job().state, JobState::Parked);
     assert_eq!(world.idp().calls_about("ada"), 1);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_job_parked_after_its_process_died_says_why() {
+    let world = World::new(|b| b.not_idempotent().latency(secs(3)));
+    let order = world.accept_resolved(&["ada@example.com"]).await;
+    world.idp().script("ada", [Answer::hang()]);
+    let run = world.try_run(Goal::Order(order));
+    assert!(tokio::time::timeout(secs(2), run).await.is_err());
+    assert_eq!(world.run(Goal::Order(order)).await, Ended::Finished);
+    assert_eq!(world.job().state, JobState::Parked);
+    let error = world.job().detail.error.expect("a reason");
+    assert!(error.hint.is_some());
 }
 
 #[tokio::test(start_paused = true)]
