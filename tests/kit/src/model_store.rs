@@ -44,17 +44,39 @@ struct State {
     resolved: HashSet<(ProviderName, String)>,
     spent: HashMap<ProviderName, Vec<Spent>>,
     lanes: HashMap<ProviderName, String>,
-    audit: Vec<AuditEntry>,
+    audit: Vec<Logged>,
     checkpoints: Vec<Checkpoint>,
     changed_by_others: u64,
     writes: u64,
     fail_at: Option<u64>,
 }
 
+/// An audit entry, made readable only when it is asked for.
+#[derive(Debug)]
+struct Logged {
+    at: Timestamp,
+    action: &'static str,
+    order: Option<OrderId>,
+    jobs: Vec<u64>,
+    outcome: Option<JobState>,
+}
+
+impl Logged {
+    fn entry(&self, seq: u64) -> Option<AuditEntry> {
+        let entry = serde_json::json!({
+            "seq": seq, "at": self.at, "action": self.action,
+            "order": self.order.map(|id| id.to_string()), "jobs": self.jobs,
+            "outcome": self.outcome, "previous": "", "hash": "",
+        });
+        serde_json::from_value(entry).ok()
+    }
+}
+
 #[derive(Debug)]
 struct OrderRow {
     order: Order,
     live: bool,
+    cancelled: bool,
     begun_at: Timestamp,
     accepted_moment: u64,
     jobs: Vec<JobRow>,
@@ -120,6 +142,27 @@ impl ModelStore {
         let rows = state.orders.values().filter(|row| row.live);
         rows.flat_map(|row| row.jobs.iter().map(|job| job.job.clone()))
             .collect()
+    }
+
+    /// The state of a job, for a look from outside.
+    pub fn state_of(&self, key: JobKey) -> Option<JobState> {
+        self.state().row(key).map(|row| row.job.state)
+    }
+
+    /// Whether the intent to call an account is written, and the job is not settled yet.
+    pub fn is_in_flight(&self, provider: &ProviderName, account: &str) -> bool {
+        let account = (provider.clone(), account.to_owned());
+        self.state().in_flight.contains_key(&account)
+    }
+
+    /// Where the record says that jobs went, one after the other.
+    pub fn recorded_outcomes(&self) -> Vec<(JobKey, JobState)> {
+        let state = self.state();
+        let settled = state.audit.iter().filter_map(|logged| {
+            let job = JobKey::from_u64(*logged.jobs.first()?);
+            Some((job, logged.outcome?))
+        });
+        settled.collect()
     }
 
     fn state(&self) -> MutexGuard<'_, State> {
@@ -247,15 +290,14 @@ impl State {
         }
     }
 
-    fn log(&mut self, at: Timestamp, action: &str, order: Option<OrderId>, jobs: &[u64]) {
-        let seq = self.audit.len() as u64 + 1;
-        let entry = serde_json::json!({
-            "seq": seq, "at": at, "action": action, "order": order.map(|id| id.to_string()),
-            "jobs": jobs, "previous": "", "hash": "",
+    fn log(&mut self, at: Timestamp, action: &'static str, order: Option<OrderId>, jobs: &[u64]) {
+        self.audit.push(Logged {
+            at,
+            action,
+            order,
+            jobs: jobs.to_vec(),
+            outcome: None,
         });
-        if let Ok(entry) = serde_json::from_value(entry) {
-            self.audit.push(entry);
-        }
     }
 
     fn ready(row: &JobRow) -> ReadyJob {
@@ -272,14 +314,14 @@ impl State {
 
     /// Where an order is called off, what comes back from a call is called off too.
     fn write_off(&mut self, key: JobKey) {
-        let cancelling = self
+        let cancelled = self
             .orders
             .get(&key.order())
-            .is_some_and(|row| row.order.state == OrderState::Cancelling);
+            .is_some_and(|row| row.cancelled);
         let open = self
             .row(key)
             .is_some_and(|row| matches!(row.job.state, JobState::Waiting | JobState::Parked));
-        if cancelling && open {
+        if cancelled && open {
             self.step(key, JobState::Cancelled);
         }
     }
@@ -429,6 +471,7 @@ impl Store for ModelStore {
             OrderRow {
                 order,
                 live: false,
+                cancelled: false,
                 begun_at: now,
                 accepted_moment: 0,
                 jobs: Vec::new(),
@@ -675,7 +718,14 @@ impl Store for ModelStore {
             let key = settlement.job;
             let settled = state.settle(now, settlement);
             if settled {
-                state.log(now, "job_settled", None, &[key.as_u64()]);
+                let outcome = state.row(key).map(|row| row.job.state);
+                state.audit.push(Logged {
+                    at: now,
+                    action: "job_settled",
+                    order: None,
+                    jobs: vec![key.as_u64()],
+                    outcome,
+                });
             }
             held.push(settled);
         }
@@ -817,7 +867,8 @@ impl Store for ModelStore {
         let parked: Vec<JobKey> = state
             .orders
             .values()
-            .filter(|row| row.live && order.is_none_or(|key| key == row.order.key))
+            .filter(|row| row.live && !row.cancelled)
+            .filter(|row| order.is_none_or(|key| key == row.order.key))
             .flat_map(|row| &row.jobs)
             .filter(|row| row.job.state == JobState::Parked)
             .map(|row| row.job.key)
@@ -847,6 +898,7 @@ impl Store for ModelStore {
         let Some(row) = state.orders.get_mut(&order).filter(|row| row.live) else {
             return Ok(0);
         };
+        row.cancelled = true;
         if row.order.state != OrderState::Finished || row.order.counts.parked > 0 {
             row.order.state = OrderState::Cancelling;
         }
@@ -946,8 +998,10 @@ impl Store for ModelStore {
 
     async fn audit(&self, after: u64, limit: usize) -> Result<Vec<AuditEntry>, StoreError> {
         let state = self.state();
-        let entries = state.audit.iter().filter(|entry| entry.seq > after);
-        Ok(entries.take(limit).cloned().collect())
+        let numbered = (1..).zip(&state.audit).skip(after as usize).take(limit);
+        Ok(numbered
+            .filter_map(|(seq, logged)| logged.entry(seq))
+            .collect())
     }
 
     async fn checkpoints(&self) -> Result<Vec<Checkpoint>, StoreError> {
