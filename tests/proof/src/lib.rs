@@ -9,3 +9,4 @@ pub mod chance;
 pub mod machine;
 pub mod report;
 pub mod seed;
+pub mod simulate;

@@ -6,7 +6,7 @@ use std::process::ExitCode;
 use clap::{Parser, Subcommand};
 use rescind_proof::machine::Machine;
 use rescind_proof::report::Verdict;
-use rescind_proof::{audit, seed};
+use rescind_proof::{audit, seed, simulate};
 
 /// Breaks rescind on purpose, many times, and says what came of it.
 #[derive(Debug, Parser)]
@@ -27,6 +27,13 @@ enum Instrument {
     },
     /// The facts that stand under every verdict, alone.
     Machine,
+    /// Planner, engine, lanes and a model of the store under a million seeds; each decides everything that happens.
+    Simulate {
+        #[command(flatten)]
+        options: simulate::Options,
+        #[command(flatten)]
+        seed: Seed,
+    },
 }
 
 #[derive(Debug, clap::Args)]
@@ -66,5 +73,9 @@ fn main() -> ExitCode {
             let _ = writeln!(std::io::stdout(), "{facts}");
             ExitCode::SUCCESS
         }
+        Instrument::Simulate { options, seed } => match options.replay {
+            Some(seed) => simulate::replay(seed),
+            None => tell(Ok(simulate::run(&options, seed.or_fresh()))),
+        },
     }
 }
