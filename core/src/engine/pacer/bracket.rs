@@ -24,6 +24,8 @@ const NEAR: f64 = 1.03;
 /// Rates that differ by more may be about what the limit had saved up, and no try goes further at once than this.
 const FAR: f64 = 1.3;
 const MOST_STEP: f64 = 1.6;
+/// A pace that was kept for fewer requests was hardly tried.
+const ENOUGH: f64 = 10.0;
 /// What is left of a proved rate when it fails, for noise may have done that: less, the fewer requests tell.
 const LEAST_LEFT: f64 = 0.97;
 const MOST_LEFT: f64 = 0.99;
@@ -46,6 +48,8 @@ pub(super) struct Seen {
     pub(super) sure: f64,
     /// The pace when the throttle came, and whether its hoped rate had been kept for long. `None`: there was no pace.
     pub(super) tried: Option<(Climb, f64, bool)>,
+    /// Accepted a second while nothing stood in the way.
+    pub(super) reached: f64,
     /// 0 to 1: how far off `sure` may be, for what is not known of the pause.
     pub(super) blur: f64,
 }
@@ -57,6 +61,10 @@ impl Bracket {
         let (sure, hoped, width) = match seen.tried {
             None => (seen.sure, seen.sure, 0.0),
             Some((climb, tried, held)) => {
+                let seen = &Seen {
+                    sure: seen.sure.max(least_sure(seen, &climb, tried)),
+                    ..*seen
+                };
                 let (sure, hoped) = self.next_try(seen, &climb, tried, held);
                 (sure, hoped, tried / sure - 1.0)
             }
@@ -69,11 +77,10 @@ impl Bracket {
         };
         let most = MOST_HOLD.max(HOLD_REQUESTS / hoped);
         Climb {
-            since: now,
-            sure,
             hoped,
             hold: Duration::from_secs_f64((1.0 / unsure).clamp(LEAST_HOLD, most)),
             unsure,
+            ..Climb::steady(now, sure)
         }
     }
 
@@ -83,7 +90,11 @@ impl Bracket {
             self.proved = climb.hoped;
             self.failed = false;
         }
-        let low = seen.sure.max(self.proved).min(tried);
+        let low = seen
+            .sure
+            .max(self.proved)
+            .max(still_sure(climb, tried))
+            .min(tried);
         if held && tried > self.proved {
             let closer = match tried / low {
                 ..ALIKE => 0.0,
@@ -106,5 +117,23 @@ impl Bracket {
         self.failed = tried < self.proved * less;
         self.proved *= less;
         (seen.sure.min(tried).min(self.proved), self.proved)
+    }
+}
+
+/// A refusal well above what was sure says nothing against that, however little came through in the time it took.
+fn still_sure(climb: &Climb, tried: f64) -> f64 {
+    if tried > climb.sure * NEAR {
+        climb.sure
+    } else {
+        0.0
+    }
+}
+
+/// One refusal below what was sure does not make it less than half, if the pace was really tried.
+fn least_sure(seen: &Seen, climb: &Climb, tried: f64) -> f64 {
+    if seen.reached > tried / 2.0 && seen.accepted >= ENOUGH {
+        climb.sure / 2.0
+    } else {
+        0.0
     }
 }

@@ -19,6 +19,8 @@ const MOST_GROWTH: f64 = 0.1;
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Climb {
     pub(super) since: Duration,
+    /// How long it takes to reach the sure rate.
+    pub(super) to_sure: Duration,
     pub(super) sure: f64,
     pub(super) hoped: f64,
     /// How long it stays at the hoped rate.
@@ -28,16 +30,37 @@ pub(super) struct Climb {
 }
 
 impl Climb {
+    /// Back to one rate and, after a while, slowly on.
+    pub(super) fn steady(since: Duration, rate: f64) -> Self {
+        Self {
+            since,
+            to_sure: TO_SURE,
+            sure: rate,
+            hoped: rate,
+            hold: Duration::ZERO,
+            unsure: 0.0,
+        }
+    }
+
+    /// On from a rate without a step back: what was refused was not about it.
+    pub(super) fn at_once(since: Duration, rate: f64) -> Self {
+        Self {
+            to_sure: Duration::ZERO,
+            unsure: 1.0,
+            ..Self::steady(since, rate)
+        }
+    }
+
     /// Requests a second.
     pub(super) fn rate(&self, now: Duration) -> f64 {
         let t = now.saturating_sub(self.since);
-        if t < TO_SURE {
-            let way = t.as_secs_f64() / TO_SURE.as_secs_f64();
+        if t < self.to_sure {
+            let way = t.as_secs_f64() / self.to_sure.as_secs_f64();
             return self.sure * (STEP_BACK + (1.0 - STEP_BACK) * way);
         }
         let to_hoped = self.reaches_hoped();
         if t < to_hoped {
-            let from_sure = |then: Duration| then.saturating_sub(TO_SURE).as_secs_f64();
+            let from_sure = |then: Duration| then.saturating_sub(self.to_sure).as_secs_f64();
             let way = from_sure(t) / from_sure(to_hoped);
             return self.sure + (self.hoped - self.sure) * way;
         }
@@ -59,7 +82,7 @@ impl Climb {
         if self.hoped > self.sure * 1.01 {
             TO_HOPED
         } else {
-            TO_SURE
+            self.to_sure
         }
     }
 

@@ -214,24 +214,20 @@ impl Gate {
         Change::None
     }
 
-    /// A request was throttled. `old`: it belongs to a call that left before the gate shut last.
+    /// A request was throttled. `old`: it belongs to a call that left before the gate shut last. `brief`: where the
+    /// vendor does not say for how long, the least pause does, until a probe is refused.
     pub(super) fn throttled(
         &mut self,
         now: Duration,
         after: Option<Duration>,
         old: bool,
+        brief: bool,
         dice: &mut Dice,
     ) -> Change {
         let why = PauseReason::Throttled;
         let asked = after.map(|wait| now + wait.clamp(LEAST_WAIT, MOST_WAIT));
         match self.state {
-            State::Shut { until, .. } => match asked {
-                Some(longer) if longer > until => {
-                    self.state = State::Shut { until: longer, why };
-                    Change::Longer
-                }
-                _ => Change::None,
-            },
+            State::Shut { until, .. } => self.lengthen(until, asked, why),
             State::Probing { .. } if !old => {
                 self.throttles += 1;
                 self.refused_at = asked.is_none().then_some(now);
@@ -250,7 +246,10 @@ impl Gate {
             State::Open | State::Probing { .. } => {
                 self.throttles = 1;
                 self.refused_at = asked.is_none().then_some(now);
-                let until = asked.unwrap_or_else(|| now + self.throttle_backoff(dice));
+                let until = asked.unwrap_or_else(|| {
+                    let backoff = self.throttle_backoff(dice);
+                    now + if brief { LEAST_WAIT } else { backoff }
+                });
                 self.state = State::Shut { until, why };
                 self.epoch += 1;
                 Change::Shut(why)
@@ -270,13 +269,7 @@ impl Gate {
         let why = PauseReason::Outage;
         let asked = after.map(|wait| now + wait.clamp(LEAST_WAIT, MOST_WAIT));
         match self.state {
-            State::Shut { until, .. } => match asked {
-                Some(longer) if longer > until => {
-                    self.state = State::Shut { until: longer, why };
-                    Change::Longer
-                }
-                _ => Change::None,
-            },
+            State::Shut { until, .. } => self.lengthen(until, asked, why),
             State::Probing { .. } if sent.probe => {
                 self.outages += 1;
                 let ours = now + self.outage_backoff(dice);
@@ -313,6 +306,17 @@ impl Gate {
     /// How long it has been open.
     pub(super) fn open_for(&self, now: Duration) -> Duration {
         now.saturating_sub(self.opened_at)
+    }
+
+    /// A pause is as long as the longest wish.
+    fn lengthen(&mut self, until: Duration, asked: Option<Duration>, why: PauseReason) -> Change {
+        match asked {
+            Some(longer) if longer > until => {
+                self.state = State::Shut { until: longer, why };
+                Change::Longer
+            }
+            _ => Change::None,
+        }
     }
 
     fn reopen(&mut self, now: Duration) -> Change {

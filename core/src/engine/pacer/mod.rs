@@ -9,6 +9,7 @@ mod dice;
 mod gate;
 mod gauge;
 mod meter;
+mod noise;
 mod pace;
 
 use std::time::Duration;
@@ -24,6 +25,9 @@ use pace::Pace;
 
 /// A vendor's count of its limit is news when it is higher than ours by this part of the limit.
 const FOREIGN: f64 = 0.1;
+
+/// A documented budget of which less than this part is used cannot be what a refusal is about.
+const PLENTY: f64 = 0.5;
 
 /// What was spent before this process began: age, budget and units, oldest first.
 pub(super) type SpentBefore<'a> = (Duration, &'a str, f64);
@@ -224,9 +228,15 @@ impl Pacer {
         // A call of many requests outlives a pause; long after it, its news is news.
         let late = self.gate.open_for(now) < Duration::from_secs(5);
         let old = sent.is_some_and(|sent| !sent.probe && sent.epoch < self.gate.epoch() && late);
-        let change = self.gate.throttled(now, after, old, &mut self.dice);
-        if change == Change::Shut(PauseReason::Throttled) {
-            self.pace.throttled(now);
+        let brief = self.pace.is_noisy();
+        let change = self.gate.throttled(now, after, old, brief, &mut self.dice);
+        match (change, sent) {
+            (Change::Shut(_), _) => {
+                let plenty = self.has_plenty(now);
+                self.pace.throttled(now, plenty);
+            }
+            (_, Some(sent)) if !sent.probe => self.pace.throttled_late(sent.weight),
+            _ => {}
         }
         self.apply(now, change);
     }
@@ -303,6 +313,12 @@ impl Pacer {
     pub(super) fn accepted_per_sec(&self, now: Duration) -> Option<f64> {
         let rate = self.pace.accepted_per_sec(now);
         (rate > 0.0).then_some(rate)
+    }
+
+    /// Whether no documented budget is nearly used up.
+    fn has_plenty(&self, now: Duration) -> bool {
+        let mut used = self.gauges.iter().map(|gauge| gauge.used(now));
+        !self.gauges.is_empty() && used.all(|used| used < PLENTY)
     }
 
     fn apply(&mut self, now: Duration, change: Change) {

@@ -5,11 +5,14 @@ use std::time::Duration;
 use super::bracket::{Bracket, Seen};
 use super::climb::Climb;
 use super::meter::Meter;
+use super::noise::{Noise, Refusal};
 
 /// What is saved of the pace: a timer wakes a little late, and that must cost no pace. More would be a burst.
 const BLINK: Duration = Duration::from_millis(20);
 /// Longer ago is not about the limit of today.
 const MINUTE: Duration = Duration::from_secs(60);
+/// How long a remembered pace is kept before it looks for more: the limit may have been another one then.
+const REMEMBERED_HOLD: Duration = Duration::from_secs(15);
 /// Vendors round a wait up to whole seconds: a short one says little.
 const ROUNDED: f64 = 1.5;
 /// How long a vendor's count of its own limit holds.
@@ -24,6 +27,7 @@ const LEAST_OF_PACE: f64 = 0.3;
 pub(super) struct Pace {
     climb: Option<Climb>,
     bracket: Bracket,
+    noise: Noise,
     meter: Meter,
     event: Option<Event>,
     load: Option<Load>,
@@ -41,6 +45,10 @@ struct Event {
     tried: Option<(Climb, f64, bool)>,
     /// Accepted after it, of requests that had left before.
     late: f64,
+    /// Refused after it, of these.
+    refused: f64,
+    /// Whether the documents say that there was plenty left.
+    plenty: bool,
 }
 
 /// The vendor counts for us.
@@ -62,11 +70,8 @@ impl Pace {
     pub(super) fn learnt(rate: f64) -> Self {
         Self {
             climb: Some(Climb {
-                since: Duration::ZERO,
-                sure: rate,
-                hoped: rate,
-                hold: MINUTE,
-                unsure: 0.0,
+                hold: REMEMBERED_HOLD,
+                ..Climb::steady(Duration::ZERO, rate)
             }),
             ..Self::default()
         }
@@ -164,8 +169,8 @@ impl Pace {
         });
     }
 
-    /// A throttle that is news.
-    pub(super) fn throttled(&mut self, now: Duration) {
+    /// A throttle that is news; `plenty`: the documents say that much was left.
+    pub(super) fn throttled(&mut self, now: Duration, plenty: bool) {
         let open = now.saturating_sub(self.meter.begun());
         let pressed = |climb: &Climb| {
             let kept = climb.hoped * open.as_secs_f64() * 0.7;
@@ -177,7 +182,21 @@ impl Pace {
                 .climb
                 .map(|climb| (climb, climb.rate(now), pressed(&climb))),
             late: 0.0,
+            refused: 0.0,
+            plenty,
         });
+    }
+
+    /// A throttle of a request that had left before the last one.
+    pub(super) fn throttled_late(&mut self, weight: f64) {
+        if let Some(event) = &mut self.event {
+            event.refused += weight;
+        }
+    }
+
+    /// Whether throttles come whatever the pace is.
+    pub(super) fn is_noisy(&self) -> bool {
+        self.noise.is_noise()
     }
 
     /// The pause is over. `refused`: when a refusal came last that did not say for how long.
@@ -190,6 +209,21 @@ impl Pace {
         // A provider that does not say when was ready at some time between the last refusal and this answer.
         let doubt = refused.map_or(0.0, |at| now.saturating_sub(at).as_secs_f64() / 2.0);
         let pause = now.saturating_sub(event.at).as_secs_f64() - doubt;
+        let noise = event.tried.and_then(|(climb, tried, _)| {
+            self.noise.judge(&Refusal {
+                tried,
+                sure: climb.sure,
+                accepted: self.meter.total(),
+                open,
+                late: event.late,
+                late_refused: event.refused,
+                plenty: event.plenty,
+            })
+        });
+        if let Some(rate) = noise {
+            self.begin(now, Climb::at_once(now, rate));
+            return;
+        }
         let accepted = self.meter.total() + event.late;
         let mut sure = accepted.max(1.0) / (open + pause);
         if open > 2.0 * MINUTE.as_secs_f64() {
@@ -200,11 +234,19 @@ impl Pace {
             accepted,
             sure,
             tried: event.tried,
+            reached: self.meter.total() / open,
             blur: (pause.min(ROUNDED) / 2.0 + doubt) / (open + pause),
         };
         // Nothing is known of the pace but a burst: few at first, and one more with each that is accepted.
-        self.window = self.climb.is_none().then_some(1.0);
-        self.climb = Some(self.bracket.learn(now, &seen));
+        let window = self.climb.is_none().then_some(1.0);
+        let climb = self.bracket.learn(now, &seen);
+        self.begin(now, climb);
+        self.window = window;
+    }
+
+    fn begin(&mut self, now: Duration, climb: Climb) {
+        self.climb = Some(climb);
+        self.window = None;
         self.meter.begin(now);
         self.tokens = 0.0;
         self.at = now;

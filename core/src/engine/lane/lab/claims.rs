@@ -35,6 +35,16 @@ fn experiments() -> Vec<Run> {
         Run::new("penalty 2400/60", Limiter::penalty(2400, secs(60))),
         Run::new("fixed 100/1", Limiter::fixed(100, secs(1))).latency(80, 84),
         Run::new("fixed 500/10", Limiter::fixed(500, secs(10))),
+        Run::new("100/s told, 50/s true", Limiter::bucket(50.0, 50.0)).knowing(Budget::bucket(
+            "calls",
+            100,
+            secs(1),
+        )),
+        Run::new(
+            "minutes told, half of it true",
+            Limiter::fixed(1200, secs(60)),
+        )
+        .knowing(Budget::window("calls", 2400, secs(60))),
         Run::new("1/s spaced", Limiter::bucket(1.0, 1.0))
             .lasts(1800)
             .latency(100, 100),
@@ -154,6 +164,46 @@ fn finds_an_unknown_window() {
 #[test]
 fn follows_a_limit_that_changes() {
     only(&["halves window", "doubles"]);
+}
+
+/// Refusals at random, which no pace avoids: each costs a pause of a second, and no more than that.
+#[test]
+fn noise_is_not_taken_for_a_limit() {
+    let quota = Budget::window("calls", 2400, secs(60));
+    let minutes = || Limiter::fixed(2400, secs(60)).silent();
+    let known = || Run::new("minutes known", minutes()).knowing(quota.clone());
+    let cases = [
+        (known().at_once(8).noise(0.01), 0.85),
+        (known().at_once(8).noise(0.02), 0.75),
+        (
+            Run::new("minutes unknown", minutes())
+                .at_once(8)
+                .noise(0.02),
+            0.75,
+        ),
+        (
+            Run::new("bucket known", Limiter::bucket(20.0, 3000.0))
+                .knowing(Budget::bucket("calls", 3000, secs(150)))
+                .noise(0.02),
+            0.93,
+        ),
+        (
+            Run::new("100/s", Limiter::bucket(100.0, 100.0)).noise(0.01),
+            0.45,
+        ),
+    ];
+    for (run, least) in cases {
+        for seed in 1..3 {
+            let found = run.clone().lasts(240).seed(seed).go();
+            println!("{} {:.3} {:.4}", run.name, found.of_ideal, found.throttled);
+            assert!(
+                found.of_ideal >= least,
+                "{}, {} noise, seed {seed}: {found:?}",
+                run.name,
+                run.noise
+            );
+        }
+    }
 }
 
 #[test]

@@ -27,6 +27,8 @@ pub(super) struct Run {
     pub(super) at_once: u32,
     /// Whether answers say how much of the limit is used.
     pub(super) tells_load: bool,
+    /// The part of the requests that is refused whatever their pace.
+    pub(super) noise: f64,
     /// Items of one native batch.
     pub(super) batch: u32,
     pub(super) lasts: Duration,
@@ -62,6 +64,7 @@ impl Run {
             budgets: Vec::new(),
             latency: (20, 100),
             at_once: 640,
+            noise: 0.0,
             batch: 1,
             tells_load: false,
             lasts: Duration::from_secs(900),
@@ -81,6 +84,11 @@ impl Run {
 
     pub(super) fn batch(mut self, items: u32) -> Self {
         self.batch = items;
+        self
+    }
+
+    pub(super) fn noise(mut self, part: f64) -> Self {
+        self.noise = part;
         self
     }
 
@@ -128,6 +136,8 @@ impl Run {
             start: Instant::now(),
             limiter: Mutex::new(self.limiter.clone()),
             ledger: Mutex::default(),
+            noise: self.noise,
+            dice: Mutex::new(Dice::new(self.seed ^ 0xbabe)),
             told: self.tells_load.then(|| lane.clone()),
         });
         let mut dice = Dice::new(self.seed ^ 0xfeed);
@@ -162,6 +172,8 @@ struct World {
     start: Instant,
     limiter: Mutex<Limiter>,
     ledger: Mutex<Ledger>,
+    noise: f64,
+    dice: Mutex<Dice>,
     told: Option<Lane>,
 }
 
@@ -172,7 +184,14 @@ impl World {
         let verdicts: Vec<_> = {
             let now = self.start.elapsed();
             let mut limiter = self.limiter.lock().unwrap();
-            group.iter().map(|_| limiter.arrive(now)).collect()
+            let mut dice = self.dice.lock().unwrap();
+            let answer = |_| {
+                if dice.roll() < self.noise {
+                    return Err(None);
+                }
+                limiter.arrive(now)
+            };
+            group.iter().map(answer).collect()
         };
         {
             let now = self.start.elapsed();
