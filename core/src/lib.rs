@@ -10,6 +10,7 @@ pub mod connector;
 pub mod context;
 pub mod engine;
 pub mod error;
+pub mod failpoint;
 pub mod id;
 pub mod job;
 pub mod layer;

@@ -11,6 +11,7 @@ use super::lane::Permit;
 use super::queue::Work;
 use super::settle::{Done, reads_evidence};
 use crate::clock::later;
+use crate::failpoint::{self, Point, Side};
 use crate::id::JobKey;
 use crate::report::{Detail, EvidenceState};
 use crate::store::{Claim, Claimed, Next, StoreError};
@@ -32,6 +33,7 @@ pub(super) async fn calls(
         })
         .collect();
     let answers = desk.run.store.claim(claims).await?;
+    failpoint::pass(Side::Before, Point::Sending)?;
     let mut calls = Vec::with_capacity(admitted.len());
     for ((work, permit), claimed) in admitted.into_iter().zip(answers) {
         if let Claimed::Running { token, .. } = claimed {

@@ -13,6 +13,7 @@ use super::orders;
 use super::queue::Work;
 use crate::clock::later;
 use crate::error::ErrorKind;
+use crate::failpoint::{self, Point, Side};
 use crate::id::Token;
 use crate::job::WaitReason;
 use crate::layer::Protection;
@@ -229,6 +230,7 @@ pub(super) async fn settle(
                 state.forget(work);
             }
         }
+        failpoint::pass(Side::Before, Point::Answered)?;
         let held = desk.run.store.settle(settlements).await?;
         let mut dead = Vec::new();
         {

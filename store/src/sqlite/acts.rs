@@ -1,5 +1,6 @@
 //! What a person, or the engine itself, does to a whole order.
 
+use rescind_core::failpoint::Point;
 use rescind_core::id::OrderKey;
 use rescind_core::store::{Act, StoreError};
 
@@ -33,6 +34,7 @@ impl Txn<'_> {
 
     /// From this commit on, claims refuse the order's jobs.
     pub(super) fn call_off(&mut self, order: OrderKey, act: &Act) -> Outcome<()> {
+        self.crossed.passes(Point::CalledOff)?;
         self.change(
             order,
             act,

@@ -1,6 +1,7 @@
 //! Staging and acceptance.
 
 use jiff::Timestamp;
+use rescind_core::failpoint::Point;
 use rescind_core::id::{JobKey, OrderKey};
 use rescind_core::job::JobState;
 use rescind_core::order::OrderDraft;
@@ -83,6 +84,7 @@ impl Txn<'_> {
     }
 
     pub(super) fn stage(&mut self, order: OrderKey, jobs: &[Staged]) -> Outcome<()> {
+        self.crossed.passes(Point::Staged)?;
         let staged = self.staged(order)?;
         let bindings = self.providers_of(order)?;
         if jobs
@@ -195,6 +197,7 @@ impl Txn<'_> {
                 staged,
             }));
         }
+        self.crossed.passes(Point::Accepted)?;
         self.flush_counters()?;
         let open: i64 = self.conn.query_row(
             "SELECT coalesce(sum(pending), 0) FROM binding WHERE ord = ?1",

@@ -3,6 +3,7 @@
 mod acts;
 mod claim;
 mod connection;
+mod crossed;
 #[cfg_attr(
     not(feature = "conformance"),
     expect(dead_code, unreachable_pub, reason = "only the suite sets a fault")

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use rescind_core::failpoint::Point;
 use rescind_core::id::ProviderName;
 use rescind_core::report::EvidenceState;
 use rescind_core::store::EvidenceReading;
@@ -15,6 +16,7 @@ use super::writer::Outcome;
 
 impl Txn<'_> {
     pub(super) fn record_evidence(&mut self, readings: &[EvidenceReading]) -> Outcome<()> {
+        self.crossed.passes(Point::EvidenceRead)?;
         let conn = self.conn;
         let mut settled: BTreeMap<(i64, &str), Vec<u64>> = BTreeMap::new();
         for reading in readings {

@@ -5,11 +5,13 @@ use std::collections::{BTreeMap, HashMap};
 use jiff::Timestamp;
 use rescind_core::audit::note::Signer;
 use rescind_core::clock::Clock;
+use rescind_core::failpoint::Point;
 use rescind_core::id::{JobKey, OrderKey};
 use rescind_core::job::JobState;
 use rescind_core::store::StoreError;
 use rusqlite::Connection;
 
+use super::crossed::Crossed;
 use super::ledger::{Draft, Head};
 use super::memory::Memory;
 use super::rows::{micros, state_number};
@@ -35,6 +37,8 @@ pub(super) struct Txn<'a> {
     /// Jobs whose attempts start with this commit, by provider.
     started: BTreeMap<i64, Vec<u64>>,
     spent: HashMap<(i64, i64, &'static str), u32>,
+    /// What this transaction changes, as far as it can be cut off.
+    pub(super) crossed: Crossed,
 }
 
 impl<'a> Txn<'a> {
@@ -56,6 +60,7 @@ impl<'a> Txn<'a> {
             deltas: HashMap::new(),
             started: BTreeMap::new(),
             spent: HashMap::new(),
+            crossed: Crossed::default(),
         };
         txn.tick();
         Ok(txn)
@@ -93,6 +98,7 @@ impl<'a> Txn<'a> {
                 "a job cannot move from {from:?} to {to:?}"
             ))));
         }
+        self.crossed.passes(Point::Moved(from, to))?;
         let delta = self.delta(job.order(), binding);
         delta[state_number(from) as usize] -= 1;
         delta[state_number(to) as usize] += 1;

@@ -13,6 +13,7 @@ use rusqlite::Connection;
 use tokio::sync::oneshot;
 
 use super::connection::from_sql;
+use super::crossed::Crossed;
 use super::fault::{Faults, Step};
 use super::memory::Memory;
 use super::txn::Txn;
@@ -219,14 +220,20 @@ impl Writer {
         let done = Txn::begin(&self.conn, &mut self.memory, &*self.signer, &*self.clock).and_then(
             |mut txn| {
                 work(&mut txn)?;
-                txn.close()
+                txn.close()?;
+                Ok(std::mem::take(&mut txn.crossed))
             },
         );
+        let mut crossed = Crossed::default();
         let step = match done {
-            Ok(()) => self.shared.faults.at_commit(),
+            Ok(points) => {
+                crossed = points;
+                self.shared.faults.at_commit()
+            }
             Err(Fault::Refused(error) | Fault::Fatal(error)) => Step::Fail { keep: false, error },
         };
         let (statement, failure) = match step {
+            Step::Commit if crossed.lies() => ("ROLLBACK", None),
             Step::Commit => ("COMMIT", None),
             Step::Fail { keep: true, error } => ("COMMIT", Some(error)),
             Step::Fail { keep: false, error } => ("ROLLBACK", Some(error)),
@@ -235,7 +242,7 @@ impl Writer {
         self.unfolded = true;
         match failure {
             Some(failure) => Err(failure),
-            None => ended,
+            None => ended.and_then(|()| crossed.committed()),
         }
     }
 

@@ -1,8 +1,9 @@
 //! A second, independent Graph server: it knows nobody by name, answers for `u<n>@contoso.com`, and judges what was
 //! done to whom. Written from the vendor's documents, not from the connector.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::net::SocketAddr;
+use std::ops::Range;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant, SystemTime};
 
@@ -34,6 +35,14 @@ pub struct Behaviour {
     pub void_every: Option<u32>,
     /// How long each answer takes.
     pub latency: Duration,
+    /// Accounts that are not there.
+    pub missing: Range<u64>,
+    /// Accounts that cannot be read now: 503.
+    pub unreadable: Range<u64>,
+    /// Accounts whose revocation is rejected: 400.
+    pub rejected: Range<u64>,
+    /// Accounts whose first revocation answers 503, without an effect.
+    pub busy_once: Range<u64>,
 }
 
 /// What was really done.
@@ -66,6 +75,7 @@ struct State {
     window: (Instant, u32),
     closed_until: Option<Instant>,
     watermarks: HashMap<u64, String>,
+    was_busy: HashSet<u64>,
     revoked: watch::Sender<u64>,
     arrived: watch::Sender<u64>,
 }
@@ -101,6 +111,7 @@ impl OtherGraph {
             window: (Instant::now(), 0),
             closed_until: None,
             watermarks: HashMap::new(),
+            was_busy: HashSet::new(),
             revoked: watch::Sender::new(0),
             arrived: watch::Sender::new(0),
         }));
@@ -391,7 +402,8 @@ impl State {
         if url.contains("$filter") || url.contains("%24filter") {
             return (200, Vec::new(), json!({"value": []}));
         }
-        let Some(number) = number_in(url) else {
+        let there = number_in(url).filter(|number| !self.behaviour.missing.contains(number));
+        let Some(number) = there else {
             let error = json!({"error": {"code": "Request_ResourceNotFound", "message": "Resource does not exist."}});
             return (404, Vec::new(), error);
         };
@@ -401,7 +413,11 @@ impl State {
         if self.ledger.by_second.len() <= second {
             self.ledger.by_second.resize(second + 1, (0, 0));
         }
+        let busy = json!({"error": {"code": "serviceNotAvailable", "message": "busy on purpose"}});
         if method == "GET" {
+            if self.behaviour.unreadable.contains(&number) {
+                return (503, Vec::new(), busy);
+            }
             self.ledger.by_second[second].0 += 1;
             return (200, Vec::new(), self.account(number));
         }
@@ -409,6 +425,14 @@ impl State {
         let broken =
             json!({"error": {"code": "InternalServerError", "message": "broken on purpose"}});
         self.ledger.by_second[second].1 += 1;
+        if self.behaviour.rejected.contains(&number) {
+            let error =
+                json!({"error": {"code": "Request_BadRequest", "message": "rejected on purpose"}});
+            return (400, Vec::new(), error);
+        }
+        if self.behaviour.busy_once.contains(&number) && self.was_busy.insert(number) {
+            return (503, Vec::new(), busy);
+        }
         if self.strikes(before) {
             return (500, Vec::new(), broken);
         }
