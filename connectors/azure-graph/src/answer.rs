@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use jiff::Timestamp;
 use rescind_core::error::{Error, ErrorKind, Retry};
-use rescind_http::{Answer, Effect, StatusCode, excerpt, failure};
+use rescind_http::{Answer, Effect, StatusCode, excerpt, failure, object};
 use serde::de::DeserializeOwned;
 use serde_json::Value;
 
@@ -126,7 +126,7 @@ impl GraphAnswer {
             )));
         }
         // serde's own text quotes values, which may be personal.
-        serde_json::from_slice(&self.body)
+        object(&self.body)
             .map_err(|_| self.unrecognised("the answer is not the JSON that is documented"))
     }
 

@@ -7,7 +7,7 @@ use std::fmt;
 use std::time::Duration;
 
 use jiff::Timestamp;
-use rescind_http::retry_after_value;
+use rescind_http::{object, retry_after_value};
 use serde::de::{IgnoredAny, MapAccess, Visitor};
 use serde::{Deserialize, Deserializer, Serialize};
 use serde_json::value::RawValue;
@@ -93,14 +93,14 @@ pub(crate) fn read(
     n: usize,
     date: Option<Timestamp>,
 ) -> Result<Vec<Option<ItemReply>>, serde_json::Error> {
-    let answer: BatchAnswer<'_> = serde_json::from_slice(body)?;
+    let answer: BatchAnswer<'_> = object(body)?;
     if answer.error.is_some() {
         return Ok(std::iter::repeat_with(|| None).take(n).collect());
     }
     let mut replies: Vec<Slot> = std::iter::repeat_with(|| Slot::Empty).take(n).collect();
     for raw in answer.responses {
         // One item of a wrong shape spoils itself only.
-        let Ok(item) = serde_json::from_str::<ItemAnswer<'_>>(raw.get()) else {
+        let Ok(item) = object::<ItemAnswer<'_>>(raw.get().as_bytes()) else {
             continue;
         };
         let place = IDS[..n]

@@ -6,7 +6,7 @@ use jiff::Timestamp;
 use rescind_core::budget::Cost;
 use rescind_core::context::Context;
 use rescind_core::error::{Error, ErrorKind};
-use rescind_http::{Answer, Authorized, BaseUrl, Request, UrlBuilder};
+use rescind_http::{Answer, Authorized, BaseUrl, Request, UrlBuilder, object};
 use serde::de::DeserializeOwned;
 
 use crate::classify::{Call, Refusal, Seen, classify, unrecognised};
@@ -197,7 +197,7 @@ impl Api {
 
 fn parsed<T: DeserializeOwned>(call: Call, answer: &Answer) -> Result<T, Refusal> {
     // serde's own message may quote a value, and the values are people.
-    serde_json::from_slice(&answer.body).map_err(|_| unrecognised(call, answer.status).into())
+    object(&answer.body).map_err(|_| unrecognised(call, answer.status).into())
 }
 
 /// A list, which is empty only when it says that it is a list.

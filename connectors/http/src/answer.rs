@@ -5,6 +5,7 @@ use jiff::Timestamp;
 use rescind_core::error::{Error, ErrorKind};
 use serde::de::DeserializeOwned;
 
+use crate::object::object;
 use crate::redact::excerpt;
 use crate::request::Effect;
 use crate::retry_after::retry_after;
@@ -66,7 +67,7 @@ impl Answer {
     /// # Errors
     /// [`ErrorKind::InvalidResponse`] when it is not the JSON that was promised; after a write the outcome is unknown.
     pub fn json<T: DeserializeOwned>(&self) -> Result<T, Error> {
-        serde_json::from_slice(&self.body).map_err(|error| {
+        object(&self.body).map_err(|error| {
             // serde's own text quotes values, which may be personal.
             self.unrecognised(format!(
                 "the answer is not the JSON that is documented ({:?} error in line {}, column {})",

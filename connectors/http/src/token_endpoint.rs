@@ -15,6 +15,7 @@ use url::Url;
 
 use crate::answer::Answer;
 use crate::client::HttpClient;
+use crate::object::object;
 use crate::request::Request;
 use crate::token::FreshToken;
 
@@ -82,15 +83,13 @@ pub(crate) fn refusal(answer: &Answer, hint: TokenHint) -> Result<(), Error> {
     if answer.is_2xx() {
         return Err(answer.unrecognised(format!("the token endpoint answered {status}")));
     }
-    let fault: Option<TokenFault> = serde_json::from_slice::<FaultBody>(&answer.body)
-        .ok()
-        .and_then(|body| {
-            Some(TokenFault {
-                error: body.error?,
-                description: body.error_description.unwrap_or_default(),
-                numbers: body.error_codes,
-            })
-        });
+    let fault: Option<TokenFault> = object::<FaultBody>(&answer.body).ok().and_then(|body| {
+        Some(TokenFault {
+            error: body.error?,
+            description: body.error_description.unwrap_or_default(),
+            numbers: body.error_codes,
+        })
+    });
     let code = fault.as_ref().map_or("", |fault| fault.error.as_str());
     let after = answer.retry_after();
     let (kind, retry) = match (status, code) {

@@ -1,0 +1,36 @@
+//! JSON objects, and nothing that merely reads like one.
+
+use serde::Deserialize;
+use serde::de::Error as _;
+
+/// Reads a JSON object.
+///
+/// serde takes a list for a struct, value by value: `[true]` would be read as `{"value": true}`, and a vendor that never
+/// said so would be believed. Every answer of a vendor that is read into a struct comes through here.
+///
+/// # Errors
+/// When the text is no JSON, no object, or not of this form. The error's text may quote values.
+pub fn object<'a, T: Deserialize<'a>>(json: &'a [u8]) -> Result<T, serde_json::Error> {
+    if json.trim_ascii_start().starts_with(b"{") {
+        serde_json::from_slice(json)
+    } else {
+        Err(serde_json::Error::custom("not an object"))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[derive(Debug, Deserialize)]
+    struct Answer {
+        value: bool,
+    }
+
+    #[test]
+    fn a_list_of_the_right_values_is_no_object() {
+        assert!(object::<Answer>(b" {\"value\": true}").unwrap().value);
+        assert!(object::<Answer>(b"[true]").is_err());
+        assert!(object::<Answer>(b"").is_err());
+    }
+}
