@@ -33,6 +33,9 @@ const SCHEDULE: [Duration; 6] = [
 /// Watermarks are cut to the second, and set a moment before the answer is dated.
 const TOLERANCE: SignedDuration = SignedDuration::from_secs(5);
 
+/// How far the clock that sets watermarks may be ahead of the one that dates answers: they are different machines.
+const CLOCKS_APART: SignedDuration = SignedDuration::from_secs(60);
+
 /// How many read calls of a lane are under way at once.
 const READS_AT_ONCE: usize = 32;
 
@@ -207,11 +210,18 @@ async fn record(
     Ok(())
 }
 
+/// Whether a watermark can be true: a provider whose clock reads `theirs` has ended nothing later than that. One from
+/// its future proves nothing, whichever of the two clocks is wrong.
+pub(super) fn is_past(watermark: Timestamp, theirs: Timestamp) -> bool {
+    watermark.duration_since(theirs) <= CLOCKS_APART
+}
+
 fn reading_of(desk: &Desk, due: &EvidenceDue, proof: &Proof, now: Timestamp) -> EvidenceReading {
+    let theirs = desk.member.lane.provider_now();
     let verified = match proof {
-        Proof::Watermark { at } => {
-            at.is_some_and(|at| at.duration_since(due.revoked_at) >= -TOLERANCE)
-        }
+        Proof::Watermark { at } => at.is_some_and(|at| {
+            at.duration_since(due.revoked_at) >= -TOLERANCE && is_past(at, theirs)
+        }),
         Proof::Remaining { items } => *items == 0,
         // Nobody is left who could have a session.
         Proof::SubjectMissing => true,

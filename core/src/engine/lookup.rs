@@ -8,6 +8,7 @@ use tokio::task::JoinSet;
 use tokio::time::sleep;
 
 use super::desk::{Desk, Fate};
+use super::evidence::is_past;
 use super::feed::with_account;
 use super::fleet::{is_down, one_each, reported_each, unless_down};
 use super::lane::Role;
@@ -298,7 +299,8 @@ fn judge(desk: &Desk, mut work: Work, proof: Proof) {
         // The mark is of the account as a whole: of single items it says nothing.
         Proof::Watermark { at: Some(at) }
             if work.job.scope.kind() == ScopeKind::Everything
-                && at.duration_since(asked_at) >= AFTER_T =>
+                && at.duration_since(asked_at) >= AFTER_T
+                && is_past(at, desk.member.lane.provider_now()) =>
         {
             let detail = Detail {
                 outcome: Some(OutcomeName::ConfirmedByEvidence),

@@ -4,7 +4,7 @@ use rescind_core::engine::{Ended, Goal};
 use rescind_core::error::{Error, ErrorKind, Retry};
 use rescind_core::job::JobState;
 use rescind_core::report::EvidenceState;
-use rescind_testkit::scripted::{Call, ScriptedBuilder};
+use rescind_testkit::scripted::{Answer, Call, ScriptedBuilder};
 
 use crate::world::{Wish, World, people, secs};
 
@@ -102,4 +102,29 @@ async fn it_is_durable_work_that_the_next_process_goes_on_with() {
     assert_eq!(world.job().evidence, EvidenceState::Pending);
     assert_eq!(world.run(Goal::Order(order)).await, Ended::Finished);
     assert_eq!(world.job().evidence, EvidenceState::Verified);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_watermark_from_the_provider_s_future_proves_nothing() {
+    for (ahead, verified) in [(secs(0), true), (secs(3600), false)] {
+        let world = World::plain();
+        world.idp().claim_watermarks_ahead(ahead);
+        let order = world.order(&["ada@example.com"]).await;
+        world.run(Goal::Order(order)).await;
+        let shown = world.job().evidence == EvidenceState::Verified;
+        assert_eq!(shown, verified, "{ahead:?} ahead");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_lost_answer_is_not_settled_by_a_watermark_from_the_future() {
+    let world = World::plain();
+    world.idp().claim_watermarks_ahead(secs(3600));
+    let lost = || Answer::error(ErrorKind::Timeout, Retry::OutcomeUnknown);
+    world.idp().script("ada", [lost(), lost()]);
+    let order = world.order(&["ada@example.com"]).await;
+    tokio::time::sleep(secs(5)).await;
+    world.run(Goal::Order(order)).await;
+    assert_eq!(world.job().state, JobState::Confirmed);
+    assert_eq!(world.idp().times_ended("ada"), 1);
 }
