@@ -6,6 +6,7 @@
 
 pub mod audit;
 pub mod chance;
+pub mod lies;
 pub mod machine;
 pub mod report;
 pub mod seed;

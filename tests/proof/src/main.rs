@@ -6,7 +6,7 @@ use std::process::ExitCode;
 use clap::{Parser, Subcommand};
 use rescind_proof::machine::Machine;
 use rescind_proof::report::Verdict;
-use rescind_proof::{audit, seed, simulate};
+use rescind_proof::{audit, lies, seed, simulate};
 
 /// Breaks rescind on purpose, many times, and says what came of it.
 #[derive(Debug, Parser)]
@@ -24,6 +24,11 @@ enum Instrument {
         options: audit::Options,
         #[command(flatten)]
         seed: Seed,
+    },
+    /// Tells both connectors every answer that is not the documented yes; nothing may be confirmed that was not done.
+    Lies {
+        #[command(flatten)]
+        options: lies::Options,
     },
     /// The facts that stand under every verdict, alone.
     Machine,
@@ -68,6 +73,7 @@ fn tell(verdict: std::io::Result<Verdict>) -> ExitCode {
 fn main() -> ExitCode {
     match Arguments::parse().instrument {
         Instrument::Audit { options, seed } => tell(audit::run(&options, seed.or_fresh())),
+        Instrument::Lies { options } => tell(lies::run_alone(options)),
         Instrument::Machine => {
             let facts = Machine::look(&std::env::temp_dir());
             let _ = writeln!(std::io::stdout(), "{facts}");
