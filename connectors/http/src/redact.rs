@@ -2,6 +2,7 @@
 
 use std::fmt;
 
+use rescind_core::subject::is_unprintable;
 use url::Url;
 
 /// Shows where a URL goes and nothing else: paths and queries carry addresses and tokens.
@@ -32,6 +33,11 @@ const LONG_WORD: usize = 24;
 /// A short, printable piece of a vendor's answer without addresses, quoted names, ids or tokens.
 pub fn excerpt(body: &[u8]) -> String {
     let head = String::from_utf8_lossy(&body[..body.len().min(4 * EXCERPT)]);
+    // What cannot be seen would split a word that must not be shown, or show it backwards.
+    let head: String = head
+        .chars()
+        .filter(|c| c.is_control() || !is_unprintable(*c))
+        .collect();
     let trimmed = head.trim_start();
     if trimmed.starts_with('<') {
         return "an HTML or XML page".to_owned();
@@ -93,12 +99,18 @@ mod tests {
         assert_eq!(excerpt(b"  <!doctype html><html>"), "an HTML or XML page");
     }
 
+    #[test]
+    fn what_cannot_be_seen_hides_nothing() {
+        let text = excerpt("no \u{202e}user\u{200b} ada\u{200b}@contoso.com".as_bytes());
+        assert_eq!(text, "no user […]");
+    }
+
     proptest! {
         #[test]
         fn any_bytes_make_a_short_printable_excerpt(bytes in proptest::collection::vec(any::<u8>(), 0..2000)) {
             let text = excerpt(&bytes);
             prop_assert!(text.chars().count() <= EXCERPT + 1);
-            prop_assert!(!text.chars().any(char::is_control));
+            prop_assert!(!text.chars().any(is_unprintable));
             prop_assert!(!text.contains('@'));
         }
     }
