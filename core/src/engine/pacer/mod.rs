@@ -262,6 +262,10 @@ impl Pacer {
 
     /// How much of a limit is used, by the vendor's own count.
     pub(super) fn load(&mut self, now: Duration, used: f64) {
+        // A pace that is no number would let nothing leave, or everything.
+        if !used.is_finite() {
+            return;
+        }
         // Our own spending is known already; news is what others spend.
         let ours = self.gauges.iter().map(|gauge| gauge.used(now));
         if self.gauges.is_empty() || used > ours.fold(0.0, f64::max) + FOREIGN {

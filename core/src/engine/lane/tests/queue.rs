@@ -92,6 +92,18 @@ async fn a_grant_that_nobody_took_is_given_back() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_load_that_is_no_number_changes_no_pace() {
+    let lane = lane(Vec::new());
+    for load in [f64::NAN, f64::INFINITY, f64::NEG_INFINITY] {
+        lane.observe(Observation::Load(load));
+        for _ in 0..100 {
+            assert!(hurry(&lane).is_some());
+        }
+        tokio::time::advance(Duration::from_millis(10)).await;
+    }
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_dear_request_is_not_starved_by_cheap_ones() {
     let lane = lane(vec![Budget::bucket("calls", 100, Duration::from_secs(10))]);
     while hurry(&lane).is_some() {}
