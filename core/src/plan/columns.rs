@@ -1,6 +1,7 @@
 //! What the columns of a file, or the keys of a JSON line, mean.
 
 use crate::id::RESERVED_COLUMNS;
+use crate::subject::is_unprintable;
 
 /// What one column holds.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -101,7 +102,16 @@ pub(super) fn quoted(text: &str) -> String {
     if text.trim().chars().count() > SHOWN {
         short.push('…');
     }
-    format!("{short:?}")
+    let mut quoted = String::new();
+    for c in format!("{short:?}").chars() {
+        // `Debug` lets fillers through that show nothing.
+        if is_unprintable(c) {
+            quoted.extend(c.escape_unicode());
+        } else {
+            quoted.push(c);
+        }
+    }
+    quoted
 }
 
 #[cfg(test)]
@@ -136,5 +146,6 @@ mod tests {
         assert!(why(&["email", "note", "NOTE"]).contains("\"NOTE\" says again"));
         assert!(why(&["email", "upn"]).contains("\"upn\" says again"));
         assert!(why(&["email", "\u{1b}[31m"]).contains("\\u{1b}"));
+        assert!(why(&["email", "\u{3164}note"]).contains("\\u{3164}note"));
     }
 }

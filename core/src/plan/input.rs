@@ -128,6 +128,47 @@ impl Rows {
     }
 }
 
+/// A row as it was read: the person, the one provider it is for, and the person's own identifiers, by provider.
+#[doc(hidden)]
+pub type PlainRow = (String, Option<u16>, Vec<(u16, String)>);
+
+/// Reads a whole input that is in memory already, for tests that feed hostile bytes in. No part of the interface.
+///
+/// # Errors
+/// As the planner says them: an input that cannot be read further.
+#[doc(hidden)]
+pub fn read_at_once(
+    bytes: Vec<u8>,
+    providers: Vec<String>,
+) -> Result<Vec<(u64, Result<PlainRow, String>)>, PlanError> {
+    // There is room for every row: nothing waits.
+    let (sender, mut receiver) = mpsc::channel(bytes.len() / BATCH + 2);
+    let mut sink = Sink {
+        sender,
+        batch: Vec::new(),
+        rows: 0,
+    };
+    let reader = Box::new(std::io::Cursor::new(bytes));
+    let ended = read("input", reader, &Names::new(providers), &mut sink);
+    sink.flush();
+    drop(sink);
+    if let Err(Stopped::Because(error)) = ended {
+        return Err(error);
+    }
+    let mut rows = Vec::new();
+    while let Ok(message) = receiver.try_recv() {
+        if let Message::Rows(batch) = message {
+            let plain = |row: Row| (row.subject, row.provider, row.own_ids);
+            rows.extend(
+                batch
+                    .into_iter()
+                    .map(|read| (read.line, read.row.map(plain))),
+            );
+        }
+    }
+    Ok(rows)
+}
+
 /// Opens a file that somebody named.
 pub(super) fn open_file(
     path: PathBuf,

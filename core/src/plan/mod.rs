@@ -28,6 +28,8 @@ mod summary;
 pub use error::{BadRow, BadRows, GuardRefusal, LISTED_ROWS, PlanError, PlanErrorClass};
 pub use guards::{Confirmation, Given};
 pub use input::Input;
+#[doc(hidden)]
+pub use input::{PlainRow, read_at_once};
 pub use people::Progress;
 pub use planner::{Accepted, Plan, Planner, PlannerParts};
 pub use request::PlanRequest;
