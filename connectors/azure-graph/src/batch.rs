@@ -254,59 +254,14 @@ impl Inner {
                 return;
             }
         };
-        let replies = batch_wire::read(&answer.body, items.len(), answer.date).unwrap_or_default();
-        let mut load: Option<f64> = None;
-        let mut replies = replies.into_iter();
-        for item in items {
-            let reply = replies.next().flatten();
-            if let Some(seen) = reply.as_ref().and_then(|reply| reply.load) {
-                load = Some(load.map_or(seen, |load| load.max(seen)));
-            }
-            let own = self.own(&item, reply, &answer);
+        let operations: Vec<_> = items.iter().map(|item| item.operation).collect();
+        let (answers, load) = sorted(self.effect, &operations, &answer);
+        for (item, own) in items.into_iter().zip(answers) {
             let _ = item.reply.send(own);
         }
         if let Some(load) = load {
             cx.observe(Observation::Load(load));
         }
-    }
-
-    /// An item's own answer, with what it shares with the whole batch.
-    fn own(
-        &self,
-        item: &Item,
-        reply: Option<ItemReply>,
-        outer: &GraphAnswer,
-    ) -> Result<GraphAnswer, Error> {
-        let lost = |message: &str| {
-            Error::new(
-                ErrorKind::InvalidResponse,
-                self.effect.retry_after_sending(),
-                item.operation,
-                message,
-            )
-            .with_vendor_request_id(outer.request_id.clone())
-        };
-        let reply = reply
-            .ok_or_else(|| lost("the batch's answer does not hold exactly one for this item"))?;
-        let status = StatusCode::from_u16(reply.status)
-            .map_err(|_| lost("the item's status is no HTTP status"))?;
-        if status.is_redirection() {
-            return Err(Error::new(
-                ErrorKind::InvalidResponse,
-                Retry::Never,
-                item.operation,
-                format!("the item was answered with a redirect ({status})"),
-            ));
-        }
-        Ok(GraphAnswer {
-            operation: item.operation,
-            effect: self.effect,
-            status,
-            body: reply.body,
-            retry_after: reply.retry_after,
-            date: outer.date,
-            request_id: reply.request_id.or_else(|| outer.request_id.clone()),
-        })
     }
 
     fn single(&self, operation: &'static str, path: &str) -> Request {
@@ -316,6 +271,64 @@ impl Inner {
             Effect::Read => Request::get(operation, url),
         }
     }
+}
+
+/// Each item's own answer, with what it shares with the whole batch, and the heaviest load that any of them tells.
+pub(crate) fn sorted(
+    effect: Effect,
+    operations: &[&'static str],
+    outer: &GraphAnswer,
+) -> (Vec<Result<GraphAnswer, Error>>, Option<f64>) {
+    let replies = batch_wire::read(&outer.body, operations.len(), outer.date).unwrap_or_default();
+    let mut load: Option<f64> = None;
+    let mut replies = replies.into_iter();
+    let mut answers = Vec::with_capacity(operations.len());
+    for operation in operations {
+        let reply = replies.next().flatten();
+        if let Some(seen) = reply.as_ref().and_then(|reply| reply.load) {
+            load = Some(load.map_or(seen, |load| load.max(seen)));
+        }
+        answers.push(own(effect, operation, reply, outer));
+    }
+    (answers, load)
+}
+
+fn own(
+    effect: Effect,
+    operation: &'static str,
+    reply: Option<ItemReply>,
+    outer: &GraphAnswer,
+) -> Result<GraphAnswer, Error> {
+    let lost = |message: &str| {
+        Error::new(
+            ErrorKind::InvalidResponse,
+            effect.retry_after_sending(),
+            operation,
+            message,
+        )
+        .with_vendor_request_id(outer.request_id.clone())
+    };
+    let reply =
+        reply.ok_or_else(|| lost("the batch's answer does not hold exactly one for this item"))?;
+    let status = StatusCode::from_u16(reply.status)
+        .map_err(|_| lost("the item's status is no HTTP status"))?;
+    if status.is_redirection() {
+        return Err(Error::new(
+            ErrorKind::InvalidResponse,
+            Retry::Never,
+            operation,
+            format!("the item was answered with a redirect ({status})"),
+        ));
+    }
+    Ok(GraphAnswer {
+        operation,
+        effect,
+        status,
+        body: reply.body,
+        retry_after: reply.retry_after,
+        date: outer.date,
+        request_id: reply.request_id.or_else(|| outer.request_id.clone()),
+    })
 }
 
 /// What fails for the batch as a whole fails for each of its items; an outer 200 says nothing about them yet.

@@ -10,6 +10,7 @@ use jiff::Timestamp;
 use rescind_http::{object, retry_after_value};
 use serde::de::{IgnoredAny, MapAccess, Visitor};
 use serde::{Deserialize, Deserializer, Serialize};
+use serde_json::Value;
 use serde_json::value::RawValue;
 
 /// The most items Graph takes in one batch.
@@ -99,14 +100,14 @@ pub(crate) fn read(
     }
     let mut replies: Vec<Slot> = std::iter::repeat_with(|| Slot::Empty).take(n).collect();
     for raw in answer.responses {
-        // One item of a wrong shape spoils itself only.
+        // One item of a wrong shape spoils itself only, and any other that claims its id.
         let Ok(item) = object::<ItemAnswer<'_>>(raw.get().as_bytes()) else {
+            if let Some(place) = id_alone(raw).and_then(|id| place_of(&id, n)) {
+                replies[place] = Slot::Unclear;
+            }
             continue;
         };
-        let place = IDS[..n]
-            .iter()
-            .position(|id| id.eq_ignore_ascii_case(item.id.trim()));
-        if let Some(slot) = place.and_then(|place| replies.get_mut(place)) {
+        if let Some(slot) = place_of(&item.id, n).and_then(|place| replies.get_mut(place)) {
             let contradicts_itself = item.error.is_some() && (200..300).contains(&item.status);
             *slot = match slot {
                 _ if contradicts_itself => Slot::Unclear,
@@ -122,6 +123,27 @@ pub(crate) fn read(
             Slot::Empty | Slot::Unclear => None,
         })
         .collect())
+}
+
+fn place_of(id: &str, n: usize) -> Option<usize> {
+    IDS[..n].iter().position(|known| *known == id.trim())
+}
+
+/// How much of a limit is used, as the vendor writes it: a fraction of it, 1 or more where it is used up.
+pub(crate) fn load_of(text: &str) -> Option<f64> {
+    let load: f64 = text.trim().parse().ok()?;
+    // `NaN` and `inf` parse, too.
+    (load.is_finite() && load >= 0.0).then_some(load)
+}
+
+/// The id of an item that cannot be read as a whole.
+fn id_alone(item: &RawValue) -> Option<String> {
+    let item: Value = serde_json::from_str(item.get()).ok()?;
+    match item.get("id")? {
+        Value::String(id) => Some(id.clone()),
+        Value::Number(id) => Some(id.to_string()),
+        _ => None,
+    }
 }
 
 enum Slot {
@@ -159,7 +181,7 @@ impl ItemAnswer<'_> {
             retry_after: headers
                 .retry_after
                 .and_then(|text| retry_after_value(&text, date)),
-            load: headers.load.and_then(|text| text.trim().parse().ok()),
+            load: headers.load.and_then(|text| load_of(&text)),
             request_id: headers.request_id.map(Cow::into_owned),
             body: match self.body.map(RawValue::get) {
                 None | Some("null") => Vec::new(),
@@ -246,6 +268,45 @@ mod tests {
             {"id":"3","status":200},{"id":"3","status":200},{"id":"99","status":200},{"id":4,"status":200},
             {"id":"5"},{"id":"6","status":"200"},7,null]}"#;
         assert_eq!(statuses(json, 6), [None; 6]);
+    }
+
+    #[test]
+    fn an_answer_beside_one_that_cannot_be_read_is_no_answer() {
+        for second in [
+            r#"{"id":"1","status":"500"}"#,
+            r#"{"id":1,"status":500}"#,
+            r#"{"id":"1 ","status":70000}"#,
+            r#"{"id":"1"}"#,
+        ] {
+            let first = r#"{"id":"1","status":200,"body":{"value":true}}"#;
+            for json in [
+                format!(r#"{{"responses":[{first},{second}]}}"#),
+                format!(r#"{{"responses":[{second},{first}]}}"#),
+            ] {
+                assert_eq!(statuses(&json, 2), [None; 2], "{json}");
+            }
+        }
+    }
+
+    #[test]
+    fn an_answer_that_is_not_utf_8_is_no_answer() {
+        let body = b"{\"skipped\":\"\xff\",\"responses\":[{\"id\":\"1\",\"status\":204}]}";
+        assert!(read(body, 1, None).is_err());
+    }
+
+    #[test]
+    fn a_load_is_a_number() {
+        for (text, load) in [
+            ("0.8", Some(0.8)),
+            (" 1.7 ", Some(1.7)),
+            ("NaN", None),
+            ("inf", None),
+            ("1e999", None),
+            ("-1", None),
+            ("much", None),
+        ] {
+            assert_eq!(load_of(text), load, "{text}");
+        }
     }
 
     #[test]

@@ -12,7 +12,7 @@ use rescind_core::subject::{Identifier, Subject, fold};
 use rescind_http::Effect;
 
 use crate::address::{self, USER_FIELDS};
-use crate::answer::Verdict;
+use crate::answer::{GraphAnswer, Verdict};
 use crate::batch::Batcher;
 use crate::graph::Graph;
 use crate::group;
@@ -93,17 +93,7 @@ impl EntraDirectory {
     async fn by_key(&self, cx: &Context, key: &str) -> Result<Resolution, Error> {
         let path = address::user(key, &format!("?$select={USER_FIELDS}"))?;
         let answer = self.reads.call(cx, "users.get", path).await?;
-        let Verdict::Answered(answer) = answer.verdict(RIGHT)? else {
-            return Ok(Resolution::NotFound);
-        };
-        let user: User = answer.json()?;
-        // Two answers of a batch that changed places must not end a stranger's sessions.
-        let is_asked_for = fold(&user.id) == fold(key)
-            || user.user_principal_name.as_deref().map(fold) == Some(fold(key));
-        if !is_asked_for {
-            return Err(answer.unrecognised("the answer is about somebody else"));
-        }
-        account(user, "users.get").map(Resolution::Found)
+        found_by_key(answer, key)
     }
 
     async fn by_address(&self, cx: &Context, mail: &str) -> Result<Resolution, Error> {
@@ -170,6 +160,21 @@ impl Directory for EntraDirectory {
     async fn everybody(&self, cx: &Context, page: Option<&PageToken>) -> Result<MemberPage, Error> {
         group::everybody(&self.graph, cx, page).await
     }
+}
+
+/// Whom an answer to a read by id or sign-in name is about.
+pub(crate) fn found_by_key(answer: GraphAnswer, key: &str) -> Result<Resolution, Error> {
+    let Verdict::Answered(answer) = answer.verdict(RIGHT)? else {
+        return Ok(Resolution::NotFound);
+    };
+    let user: User = answer.json()?;
+    // Two answers of a batch that changed places must not end a stranger's sessions.
+    let is_asked_for = fold(&user.id) == fold(key)
+        || user.user_principal_name.as_deref().map(fold) == Some(fold(key));
+    if !is_asked_for {
+        return Err(answer.unrecognised("the answer is about somebody else"));
+    }
+    account(user, answer.operation).map(Resolution::Found)
 }
 
 /// Tells the lane of a throttled item in a call that goes on.

@@ -10,6 +10,7 @@ use rescind_http::{
 };
 
 use crate::answer::GraphAnswer;
+use crate::batch_wire::load_of;
 
 const VERSION: &str = "/v1.0";
 const CLIENT_REQUEST_ID: HeaderName = HeaderName::from_static("client-request-id");
@@ -77,7 +78,7 @@ impl Graph {
         let answer = self.client.send_paid(cx, paid, cost, request).await?;
         let load = answer
             .header("x-ms-throttle-limit-percentage")
-            .and_then(|text| text.trim().parse().ok());
+            .and_then(load_of);
         if let Some(load) = load {
             cx.observe(Observation::Load(load));
         }

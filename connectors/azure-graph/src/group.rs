@@ -10,7 +10,7 @@ use rescind_core::provider::{MemberPage, PageToken};
 use rescind_http::{Request, Url, push_encoded};
 
 use crate::address::{self, USER_FIELDS, doubled, is_object_id};
-use crate::answer::Verdict;
+use crate::answer::{GraphAnswer, Verdict};
 use crate::directory::{account, lost_route};
 use crate::graph::{Graph, eventual};
 use crate::limits;
@@ -45,6 +45,18 @@ pub(crate) async fn expand(
     let name = found.display_name.unwrap_or_else(|| found.id.clone());
     page.group = Some((name, found.id));
     Ok(page)
+}
+
+/// The people of a page that answers a walk's request at `page`.
+pub(crate) fn members_of(
+    answer: GraphAnswer,
+    page: Option<&PageToken>,
+) -> Result<MemberPage, Error> {
+    let operation = answer.operation;
+    let place = page
+        .map(|token| Place::read(operation, token))
+        .transpose()?;
+    read_page(operation, answer, place.as_ref()).map(|(page, _)| page)
 }
 
 /// One page of everybody in the tenant.
@@ -117,6 +129,19 @@ async fn members(
 ) -> Result<MemberPage, Error> {
     let request = eventual(Request::get(operation, url));
     let answer = graph.send(cx, cost, request).await?;
+    let (page, promised) = read_page(operation, answer, place)?;
+    if let Some(count) = promised {
+        limits::observe_users(cx, count);
+    }
+    Ok(page)
+}
+
+/// The people of one page, and how many the vendor promised in all.
+fn read_page(
+    operation: &'static str,
+    answer: GraphAnswer,
+    place: Option<&Place>,
+) -> Result<(MemberPage, Option<u64>), Error> {
     let Verdict::Answered(answer) = answer.verdict(RIGHT)? else {
         return Err(Error::new(
             ErrorKind::Unexpected,
@@ -128,9 +153,6 @@ async fn members(
     let page: Page<User> = answer.json()?;
     let place = Place::after(place, &page);
     place.check(operation)?;
-    if let Some(count) = place.promised {
-        limits::observe_users(cx, count);
-    }
     let mut found = MemberPage::default();
     let (mut guests, mut others) = (0u64, 0u64);
     for user in page.value {
@@ -158,7 +180,7 @@ async fn members(
         }
     }
     found.next = (!place.link.is_empty()).then(|| place.token());
-    Ok(found)
+    Ok((found, place.promised))
 }
 
 /// Where a walk over pages stands: enough to see that nothing is missing at its end.

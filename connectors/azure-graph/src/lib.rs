@@ -15,6 +15,8 @@ mod graph;
 mod group;
 mod limits;
 mod probe;
+#[doc(hidden)]
+pub mod reading;
 mod revoke;
 mod token;
 mod wire;

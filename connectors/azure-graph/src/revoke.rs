@@ -25,7 +25,7 @@ use crate::limits;
 use crate::probe::probe;
 use crate::wire::Boolean;
 
-const OPERATION: &str = "revokeSignInSessions";
+pub(crate) const OPERATION: &str = "revokeSignInSessions";
 /// The application permission that suffices.
 pub(crate) const RIGHT: &str = "User.RevokeSessions.All";
 
@@ -61,11 +61,7 @@ impl EntraRevocation {
         let path = address::user(key, "/revokeSignInSessions")?;
         let answer = self.writes.call(cx, OPERATION, path).await?;
         let (date, request_id) = (answer.date, answer.request_id.clone());
-        let outcome = match answer.verdict(RIGHT)? {
-            Verdict::Missing => Outcome::SubjectNotFound,
-            Verdict::Answered(answer) => accepted(&answer)?,
-        };
-        Ok(Report::new(outcome)
+        Ok(Report::new(outcome(answer)?)
             .at(date)
             .with_vendor_request_ids(request_id.into_iter().collect()))
     }
@@ -153,6 +149,14 @@ fn key_of(subject: &Subject) -> Option<&str> {
             Identifier::UserPrincipalName { upn } => Some(upn.as_str()),
             _ => None,
         })
+}
+
+/// What an answer to the call means for the person.
+pub(crate) fn outcome(answer: GraphAnswer) -> Result<Outcome, Error> {
+    match answer.verdict(RIGHT)? {
+        Verdict::Missing => Ok(Outcome::SubjectNotFound),
+        Verdict::Answered(answer) => accepted(&answer),
+    }
 }
 
 /// The two documented forms of success: `200` with `value: true`, and the older `204` without a body. Everything else

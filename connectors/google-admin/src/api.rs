@@ -6,7 +6,7 @@ use jiff::Timestamp;
 use rescind_core::budget::Cost;
 use rescind_core::context::Context;
 use rescind_core::error::{Error, ErrorKind};
-use rescind_http::{Answer, Authorized, BaseUrl, Request, UrlBuilder, object};
+use rescind_http::{Answer, Authorized, BaseUrl, Request, StatusCode, UrlBuilder, object};
 use serde::de::DeserializeOwned;
 
 use crate::classify::{Call, Refusal, Seen, classify, unrecognised};
@@ -46,7 +46,7 @@ impl Api {
             .query("projection", "basic")
             .query("fields", USER_FIELDS);
         let answer = self.get(cx, ScopeSet::People, Call::UsersGet, url).await?;
-        parsed(Call::UsersGet, &answer)
+        parsed(Call::UsersGet, answer.status, &answer.body)
     }
 
     pub(crate) async fn users(
@@ -65,7 +65,7 @@ impl Api {
             url = url.query("pageToken", page);
         }
         let answer = self.get(cx, ScopeSet::People, Call::UsersList, url).await?;
-        listed(Call::UsersList, &answer)
+        listed(Call::UsersList, answer.status, &answer.body)
     }
 
     /// The members of a group, those of nested groups included.
@@ -88,7 +88,7 @@ impl Api {
         let answer = self
             .get(cx, ScopeSet::Groups, Call::MembersList, url)
             .await?;
-        listed(Call::MembersList, &answer)
+        listed(Call::MembersList, answer.status, &answer.body)
     }
 
     pub(crate) async fn grants(&self, cx: &Context, user: &str) -> Result<Vec<Token>, Refusal> {
@@ -96,7 +96,7 @@ impl Api {
         let answer = self
             .get(cx, ScopeSet::People, Call::TokensList, url)
             .await?;
-        Ok(listed::<TokenList>(Call::TokensList, &answer)?.items)
+        Ok(listed::<TokenList>(Call::TokensList, answer.status, &answer.body)?.items)
     }
 
     pub(crate) async fn app_passwords(
@@ -106,7 +106,7 @@ impl Api {
     ) -> Result<Vec<Asp>, Refusal> {
         let url = self.user_url(user)?.path("/asps");
         let answer = self.get(cx, ScopeSet::People, Call::AspsList, url).await?;
-        Ok(listed::<AspList>(Call::AspsList, &answer)?.items)
+        Ok(listed::<AspList>(Call::AspsList, answer.status, &answer.body)?.items)
     }
 
     pub(crate) async fn delete(&self, cx: &Context, user: &str, item: &Item) -> Done {
@@ -195,17 +195,26 @@ impl Api {
     }
 }
 
-fn parsed<T: DeserializeOwned>(call: Call, answer: &Answer) -> Result<T, Refusal> {
+/// Reads the JSON of a read.
+pub(crate) fn parsed<T: DeserializeOwned>(
+    call: Call,
+    status: StatusCode,
+    body: &[u8],
+) -> Result<T, Refusal> {
     // serde's own message may quote a value, and the values are people.
-    object(&answer.body).map_err(|_| unrecognised(call, answer.status).into())
+    object(body).map_err(|_| unrecognised(call, status).into())
 }
 
 /// A list, which is empty only when it says that it is a list.
-fn listed<T: DeserializeOwned + Kinded>(call: Call, answer: &Answer) -> Result<T, Refusal> {
-    let list: T = parsed(call, answer)?;
+pub(crate) fn listed<T: DeserializeOwned + Kinded>(
+    call: Call,
+    status: StatusCode,
+    body: &[u8],
+) -> Result<T, Refusal> {
+    let list: T = parsed(call, status, body)?;
     if list.kind() == Some(T::KIND) {
         Ok(list)
     } else {
-        Err(unrecognised(call, answer.status).into())
+        Err(unrecognised(call, status).into())
     }
 }

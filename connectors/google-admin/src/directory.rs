@@ -11,7 +11,7 @@ use rescind_core::subject::{Identifier, Subject};
 use crate::classify::Refusal;
 use crate::provider::Workspace;
 use crate::revoke::stops;
-use crate::wire::{Member, User};
+use crate::wire::{Member, MemberList, User};
 
 /// `users.list` gives this many at most.
 const USERS_A_PAGE: u32 = 500;
@@ -46,16 +46,7 @@ impl Workspace {
             Err(Refusal::DomainMissing(_)) if !by_id => return Ok(Lookup::Nobody),
             Err(refusal) => return Err(refusal.into_error()),
         };
-        if by_id && user.id != subject.given() {
-            // Google answers to words such as "me", too.
-            return Err(Error::new(
-                ErrorKind::InvalidResponse,
-                Retry::Never,
-                "users.get",
-                "Google answered with another account than the id names; nobody was called",
-            ));
-        }
-        Ok(Lookup::Found(account_of(user)))
+        found(user, subject.given(), by_id).map(Lookup::Found)
     }
 }
 
@@ -94,23 +85,7 @@ impl Directory for Workspace {
             .members(cx, group, place.token())
             .await
             .map_err(Refusal::into_error)?;
-        if list.members.is_empty() && (place.is_later() || list.next_page_token.is_some()) {
-            return Err(empty_page("members.list"));
-        }
-        let mut answer = MemberPage::default();
-        let mut skipped = BTreeMap::new();
-        for member in list.members {
-            match person(member) {
-                Ok(account) => answer.members.push(account),
-                Err(why) => *skipped.entry(why).or_insert(0) += 1,
-            }
-        }
-        answer.skipped = skipped
-            .into_iter()
-            .map(|(why, count)| (why.to_owned(), count))
-            .collect();
-        answer.next = place.next(list.next_page_token)?;
-        Ok(answer)
+        members_of(list, &place)
     }
 
     async fn everybody(&self, cx: &Context, page: Option<&PageToken>) -> Result<MemberPage, Error> {
@@ -129,6 +104,41 @@ impl Directory for Workspace {
         answer.next = place.next(list.next_page_token)?;
         Ok(answer)
     }
+}
+
+/// The account that an answer to a look-up of `key` names.
+pub(crate) fn found(user: User, key: &str, by_id: bool) -> Result<Account, Error> {
+    if by_id && user.id != key {
+        // Google answers to words such as "me", too.
+        return Err(Error::new(
+            ErrorKind::InvalidResponse,
+            Retry::Never,
+            "users.get",
+            "Google answered with another account than the id names; nobody was called",
+        ));
+    }
+    Ok(account_of(user))
+}
+
+/// The people of one page of a group.
+pub(crate) fn members_of(list: MemberList, place: &Place<'_>) -> Result<MemberPage, Error> {
+    if list.members.is_empty() && (place.is_later() || list.next_page_token.is_some()) {
+        return Err(empty_page("members.list"));
+    }
+    let mut answer = MemberPage::default();
+    let mut skipped = BTreeMap::new();
+    for member in list.members {
+        match person(member) {
+            Ok(account) => answer.members.push(account),
+            Err(why) => *skipped.entry(why).or_insert(0) += 1,
+        }
+    }
+    answer.skipped = skipped
+        .into_iter()
+        .map(|(why, count)| (why.to_owned(), count))
+        .collect();
+    answer.next = place.next(list.next_page_token)?;
+    Ok(answer)
 }
 
 fn account_of(user: User) -> Account {
@@ -161,14 +171,17 @@ fn person(member: Member) -> Result<Account, &'static str> {
 }
 
 /// Where in a listing we are: the page's number guards against a listing that leads in a circle.
-struct Place<'a> {
+pub(crate) struct Place<'a> {
     operation: &'static str,
     number: u32,
     token: &'a str,
 }
 
 impl<'a> Place<'a> {
-    fn read(operation: &'static str, page: Option<&'a PageToken>) -> Result<Self, Error> {
+    pub(crate) fn read(
+        operation: &'static str,
+        page: Option<&'a PageToken>,
+    ) -> Result<Self, Error> {
         let (number, token) = match page {
             None => (0, ""),
             Some(PageToken(text)) => text

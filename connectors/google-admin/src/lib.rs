@@ -12,6 +12,8 @@ mod item;
 mod key;
 mod probe;
 mod provider;
+#[doc(hidden)]
+pub mod reading;
 mod revoke;
 mod scope;
 mod step;

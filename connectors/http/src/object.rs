@@ -11,8 +11,10 @@ use serde::de::Error as _;
 /// # Errors
 /// When the text is no JSON, no object, or not of this form. The error's text may quote values.
 pub fn object<'a, T: Deserialize<'a>>(json: &'a [u8]) -> Result<T, serde_json::Error> {
-    if json.trim_ascii_start().starts_with(b"{") {
-        serde_json::from_slice(json)
+    // What is skipped is not looked at for broken UTF-8, which is no JSON anywhere.
+    let json = std::str::from_utf8(json).map_err(serde_json::Error::custom)?;
+    if json.trim_ascii_start().starts_with('{') {
+        serde_json::from_str(json)
     } else {
         Err(serde_json::Error::custom("not an object"))
     }
@@ -32,5 +34,6 @@ mod tests {
         assert!(object::<Answer>(b" {\"value\": true}").unwrap().value);
         assert!(object::<Answer>(b"[true]").is_err());
         assert!(object::<Answer>(b"").is_err());
+        assert!(object::<Answer>(b"{\"skipped\": \"\xff\", \"value\": true}").is_err());
     }
 }
