@@ -112,7 +112,9 @@ impl Failure {
         if let Some(problems) = problems {
             error["problems"] = problems.into();
         }
-        remark(&serde_json::json!({ "error": error }).to_string());
+        remark(&cell::json(
+            &serde_json::json!({ "error": error }).to_string(),
+        ));
     }
 
     fn print_text(&self) {

@@ -15,6 +15,8 @@ mod lock;
 mod log;
 mod output;
 mod progress;
+#[doc(hidden)]
+pub mod shown;
 mod stop;
 
 use std::ffi::OsString;

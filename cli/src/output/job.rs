@@ -309,15 +309,18 @@ pub(crate) async fn print_json(
         [order] => Some(OrderHead::from(order)),
         _ => None,
     };
-    printer.text(&format!(
-        "{{\n\"schema\": {},\n\"order\": {},\n\"counts\": {},\n",
-        to_json(&SCHEMA)?,
-        to_json(&head)?,
-        to_json(&sums)?
-    ))?;
+    printer.text("{\n\"schema\": ")?;
+    printer.json_piece(&SCHEMA)?;
+    printer.text(",\n\"order\": ")?;
+    printer.json_piece(&head)?;
+    printer.text(",\n\"counts\": ")?;
+    printer.json_piece(&sums)?;
+    printer.text(",\n")?;
     if with_orders {
         let lines: Vec<_> = orders.iter().map(OrderLine::from).collect();
-        printer.text(&format!("\"orders\": {},\n", to_json(&lines)?))?;
+        printer.text("\"orders\": ")?;
+        printer.json_piece(&lines)?;
+        printer.text(",\n")?;
     }
     printer.text("\"jobs\": [")?;
     let mut first = true;
@@ -327,15 +330,11 @@ pub(crate) async fn print_json(
         } else {
             ",\n"
         })?;
-        printer.write_with(|out| Ok(serde_json::to_writer(out, &job)?))
+        printer.json_piece(&job)
     })
     .await?;
     printer.text("\n]\n}\n")?;
     Ok(())
-}
-
-fn to_json<T: Serialize>(value: &T) -> io::Result<String> {
-    Ok(serde_json::to_string(value)?)
 }
 
 /// Prints jobs one a line and nothing else, as JSON or CSV.

@@ -18,7 +18,7 @@ use crate::args::{Colour, Output};
 /// Where a command's data goes.
 pub(crate) struct Printer {
     format: Output,
-    out: io::BufWriter<AutoStream<io::Stdout>>,
+    out: io::BufWriter<Box<dyn Write + Send>>,
     closed: bool,
     width: usize,
 }
@@ -33,9 +33,15 @@ struct List<'a, T> {
 impl Printer {
     /// A printer to stdout. `columns` overrides the terminal's own width.
     pub(crate) fn new(format: Output, colour: Colour, columns: Option<usize>) -> Self {
+        let stdout = AutoStream::new(io::stdout(), choice(colour));
+        Self::to(Box::new(stdout), format, columns)
+    }
+
+    /// A printer to somewhere else.
+    pub(crate) fn to(out: Box<dyn Write + Send>, format: Output, columns: Option<usize>) -> Self {
         Self {
             format,
-            out: io::BufWriter::new(AutoStream::new(io::stdout(), choice(colour))),
+            out: io::BufWriter::new(out),
             closed: false,
             width: width(columns),
         }
@@ -56,8 +62,10 @@ impl Printer {
         self.write_with(|out| out.write_all(text.as_bytes()))
     }
 
-    /// Writes a line of text.
+    /// Writes a line of text, or several; nothing in them moves the cursor. What is one line only must have been
+    /// through [`cell::terminal`], which lets no line break through.
     pub(crate) fn line(&mut self, text: &str) -> io::Result<()> {
+        let text = cell::lines(text);
         self.write_with(|out| {
             out.write_all(text.as_bytes())?;
             out.write_all(b"\n")
@@ -73,17 +81,20 @@ impl Printer {
     /// Writes one JSON document, indented.
     pub(crate) fn json<T: Serialize + ?Sized>(&mut self, value: &T) -> io::Result<()> {
         self.write_with(|out| {
-            serde_json::to_writer_pretty(&mut *out, value)?;
+            serde_json::to_writer_pretty(cell::Json(&mut *out), value)?;
             out.write_all(b"\n")
         })
     }
 
+    /// Writes a JSON value and nothing after it.
+    pub(crate) fn json_piece<T: Serialize + ?Sized>(&mut self, value: &T) -> io::Result<()> {
+        self.write_with(|out| Ok(serde_json::to_writer(cell::Json(out), value)?))
+    }
+
     /// Writes one JSON object as a line.
     pub(crate) fn json_line<T: Serialize + ?Sized>(&mut self, value: &T) -> io::Result<()> {
-        self.write_with(|out| {
-            serde_json::to_writer(&mut *out, value)?;
-            out.write_all(b"\n")
-        })
+        self.json_piece(value)?;
+        self.text("\n")
     }
 
     /// Writes one CSV record; no field of it can come alive in a spreadsheet.
@@ -133,13 +144,13 @@ impl Printer {
 
     /// Hands over what is still buffered.
     pub(crate) fn finish(&mut self) -> io::Result<()> {
-        self.write_with(Write::flush)
+        self.write_with(|out| out.flush())
     }
 
     /// Runs a write and forgives a reader that has gone away.
     pub(crate) fn write_with(
         &mut self,
-        write: impl FnOnce(&mut io::BufWriter<AutoStream<io::Stdout>>) -> io::Result<()>,
+        write: impl FnOnce(&mut dyn Write) -> io::Result<()>,
     ) -> io::Result<()> {
         if self.closed {
             return Ok(());
@@ -186,8 +197,8 @@ fn width(columns: Option<usize>) -> usize {
     columns.or_else(terminal).unwrap_or(120).max(40)
 }
 
-/// Writes a remark to stderr; a closed stderr is no fault.
+/// Writes a remark to stderr, nothing in which moves the cursor; a closed stderr is no fault.
 pub(crate) fn remark(text: &str) {
     let mut err = anstream::stderr().lock();
-    let _closed = writeln!(err, "{text}");
+    let _closed = writeln!(err, "{}", cell::lines(text));
 }
