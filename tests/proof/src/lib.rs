@@ -6,6 +6,7 @@
 
 pub mod audit;
 pub mod chance;
+pub mod hostile;
 pub mod lies;
 pub mod machine;
 pub mod report;

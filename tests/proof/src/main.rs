@@ -6,7 +6,7 @@ use std::process::ExitCode;
 use clap::{Parser, Subcommand};
 use rescind_proof::machine::Machine;
 use rescind_proof::report::Verdict;
-use rescind_proof::{audit, lies, seed, simulate};
+use rescind_proof::{audit, hostile, lies, seed, simulate};
 
 /// Breaks rescind on purpose, many times, and says what came of it.
 #[derive(Debug, Parser)]
@@ -22,6 +22,13 @@ enum Instrument {
     Audit {
         #[command(flatten)]
         options: audit::Options,
+        #[command(flatten)]
+        seed: Seed,
+    },
+    /// Feeds hostile bytes to everything that reads, and hostile texts to everything that prints.
+    Hostile {
+        #[command(flatten)]
+        options: hostile::Options,
         #[command(flatten)]
         seed: Seed,
     },
@@ -73,6 +80,7 @@ fn tell(verdict: std::io::Result<Verdict>) -> ExitCode {
 fn main() -> ExitCode {
     match Arguments::parse().instrument {
         Instrument::Audit { options, seed } => tell(audit::run(&options, seed.or_fresh())),
+        Instrument::Hostile { options, seed } => tell(hostile::run(&options, seed.or_fresh())),
         Instrument::Lies { options } => tell(lies::run_alone(options)),
         Instrument::Machine => {
             let facts = Machine::look(&std::env::temp_dir());

@@ -11,7 +11,7 @@ use std::time::Duration;
 
 use rescind_core::audit::note::PublicKey;
 use rescind_core::audit::verify::Verdict as Found;
-use rescind_core::audit::{Checkpoint, export};
+use rescind_core::audit::{AuditEntry, Checkpoint, export};
 use rescind_store::Ed25519;
 
 use self::record::Record;
@@ -281,4 +281,42 @@ pub fn run(options: &Options, seed: u64) -> io::Result<Verdict> {
         );
     }
     Ok(verdict)
+}
+
+/// A small record that is the same in every run: its key, its checkpoints, its entries.
+#[must_use]
+pub fn example() -> (PublicKey, Vec<Checkpoint>, Vec<AuditEntry>) {
+    let record = Record::grow(&mut Chance::seeded(1), 7);
+    (record.key(), record.checkpoints, record.entries)
+}
+
+/// Examples for `hostile`: exports, checkpoints, or stored entries of [`example`].
+#[must_use]
+pub fn examples(target: &str) -> Vec<Vec<u8>> {
+    let record = Record::grow(&mut Chance::seeded(1), 7);
+    let key = record.key();
+    match target {
+        "audit-export" => {
+            let mut redacted = Record::grow(&mut Chance::seeded(1), 7);
+            redacted
+                .entries
+                .iter_mut()
+                .for_each(|entry| entry.openings.clear());
+            let mut cut = Record::grow(&mut Chance::seeded(1), 7);
+            cut.entries.truncate(cut.covered() - 1);
+            vec![untouched(&record), untouched(&redacted), untouched(&cut)]
+        }
+        "audit-entry" => record.entries.iter().map(record::body_of).collect(),
+        _ => {
+            let one = |checkpoint: &Checkpoint| {
+                format!("{}\n{}", checkpoint.size, checkpoint.note).into_bytes()
+            };
+            let copies: Vec<_> = (record.checkpoints.iter())
+                .map(|checkpoint| format!("{}\n", checkpoint.note))
+                .collect();
+            let mut examples: Vec<_> = record.checkpoints.iter().map(one).collect();
+            examples.push(format!("{key}\n{}", copies.concat()).into_bytes());
+            examples
+        }
+    }
 }
