@@ -12,3 +12,4 @@ pub mod machine;
 pub mod report;
 pub mod seed;
 pub mod simulate;
+pub mod speed;

@@ -6,7 +6,7 @@ use std::process::ExitCode;
 use clap::{Parser, Subcommand};
 use rescind_proof::machine::Machine;
 use rescind_proof::report::Verdict;
-use rescind_proof::{audit, hostile, lies, seed, simulate};
+use rescind_proof::{audit, hostile, lies, seed, simulate, speed};
 
 /// Breaks rescind on purpose, many times, and says what came of it.
 #[derive(Debug, Parser)]
@@ -39,12 +39,20 @@ enum Instrument {
     },
     /// The facts that stand under every verdict, alone.
     Machine,
+    /// One turn of the loop that `speed` compares with.
+    #[command(hide = true)]
+    BareLoop(speed::BareLoop),
     /// Planner, engine, lanes and a model of the store under a million seeds; each decides everything that happens.
     Simulate {
         #[command(flatten)]
         options: simulate::Options,
         #[command(flatten)]
         seed: Seed,
+    },
+    /// People a second from start to exit beside a bare loop, intake, start-up, memory. Wants a quiet machine.
+    Speed {
+        #[command(flatten)]
+        options: speed::Options,
     },
 }
 
@@ -90,6 +98,14 @@ fn main() -> ExitCode {
         Instrument::Simulate { options, seed } => match options.replay {
             Some(seed) => simulate::replay(seed),
             None => tell(Ok(simulate::run(&options, seed.or_fresh()))),
+        },
+        Instrument::Speed { options } => tell(speed::run(&options)),
+        Instrument::BareLoop(options) => match speed::bare_loop(&options) {
+            Ok(()) => ExitCode::SUCCESS,
+            Err(error) => {
+                let _ = writeln!(std::io::stderr(), "the loop failed: {error}");
+                ExitCode::FAILURE
+            }
         },
     }
 }
