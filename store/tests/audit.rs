@@ -48,7 +48,7 @@ impl Random {
     }
 }
 
-/// A record with everything in it, and three checkpoints.
+/// A record with everything in it, and four checkpoints: the first is signed with the first entry.
 async fn record() -> (PublicKey, Vec<Checkpoint>, Vec<AuditEntry>) {
     let place = Folder(tempfile::tempdir().unwrap());
     let bench = Bench::new(&place);
@@ -163,7 +163,7 @@ async fn both_verifiers_name_the_same_place() {
     let verdict = judged(&whole, &key, "untouched");
     assert!(verdict.is_whole(), "{}", said(&verdict));
     assert_eq!(verdict.entries, entries.len() as u64);
-    assert_eq!((verdict.checkpoints, verdict.erased), (3, 0));
+    assert_eq!((verdict.checkpoints, verdict.erased), (4, 0));
 
     let redacted = exported(&key, &checkpoints, &entries, true);
     let text = String::from_utf8(redacted.clone()).unwrap();

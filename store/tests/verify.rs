@@ -70,6 +70,20 @@ async fn a_folder_that_nobody_changed_is_whole() {
     assert_eq!(said(place.0.path()).await, "whole");
 }
 
+/// What is on the disk when a process dies in its first second, before it signs what it wrote.
+#[tokio::test]
+async fn a_folder_whose_process_died_at_once_is_whole() {
+    let place = Folder(tempfile::tempdir().unwrap());
+    let bench = Bench::new(&place);
+    bench.order(&["a@example.com"]).await;
+    let left = tempfile::tempdir().unwrap();
+    for file in std::fs::read_dir(place.0.path()).unwrap() {
+        let file = file.unwrap();
+        std::fs::copy(file.path(), left.path().join(file.file_name())).unwrap();
+    }
+    assert_eq!(said(left.path()).await, "whole");
+}
+
 #[tokio::test]
 async fn what_was_changed_beside_the_record_is_named() {
     let cases = [
