@@ -96,6 +96,25 @@ impl SqliteStore {
         })
     }
 
+    /// Opens a database where SQLite finds it under this name: on another file layer, for one.
+    ///
+    /// # Errors
+    /// As those of a state folder, as far as they are about the database.
+    #[cfg(feature = "conformance")]
+    pub fn open_at(
+        database: &Path,
+        purpose: &Purpose,
+        signer: Arc<dyn Signer>,
+        clock: Arc<dyn Clock>,
+        checkpoint_copy: Option<&Path>,
+    ) -> Result<Self, StoreError> {
+        let store = Self::open(database, purpose, signer, clock)?;
+        if let Some(copy) = checkpoint_copy {
+            store.set_checkpoint_copy(copy);
+        }
+        Ok(store)
+    }
+
     pub(crate) fn set_checkpoint_copy(&self, path: &Path) {
         *self
             .shared

@@ -9,6 +9,7 @@ pub mod chance;
 pub mod hostile;
 pub mod lies;
 pub mod machine;
+pub mod power_cut;
 pub mod report;
 pub mod seed;
 pub mod simulate;

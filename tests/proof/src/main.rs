@@ -6,7 +6,7 @@ use std::process::ExitCode;
 use clap::{Parser, Subcommand};
 use rescind_proof::machine::Machine;
 use rescind_proof::report::Verdict;
-use rescind_proof::{audit, hostile, lies, seed, simulate, speed};
+use rescind_proof::{audit, hostile, lies, power_cut, seed, simulate, speed};
 
 /// Breaks rescind on purpose, many times, and says what came of it.
 #[derive(Debug, Parser)]
@@ -42,6 +42,13 @@ enum Instrument {
     /// One turn of the loop that `speed` compares with.
     #[command(hide = true)]
     BareLoop(speed::BareLoop),
+    /// Cuts the power under the engine and its store, at any write, and looks what is left.
+    PowerCut {
+        #[command(flatten)]
+        options: power_cut::Options,
+        #[command(flatten)]
+        seed: Seed,
+    },
     /// Planner, engine, lanes and a model of the store under a million seeds; each decides everything that happens.
     Simulate {
         #[command(flatten)]
@@ -95,6 +102,7 @@ fn main() -> ExitCode {
             let _ = writeln!(std::io::stdout(), "{facts}");
             ExitCode::SUCCESS
         }
+        Instrument::PowerCut { options, seed } => tell(power_cut::prove(&options, seed.or_fresh())),
         Instrument::Simulate { options, seed } => match options.replay {
             Some(seed) => simulate::replay(seed),
             None => tell(Ok(simulate::run(&options, seed.or_fresh()))),
