@@ -1,5 +1,7 @@
 //! Orders: what somebody asked for.
 
+use std::collections::BTreeMap;
+
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
@@ -181,6 +183,8 @@ pub struct Order {
     pub counts: Counts,
     /// How many confirmed jobs still have evidence to be read.
     pub evidence_pending: u64,
+    /// The same for each provider that has any.
+    pub evidence_at: BTreeMap<ProviderName, u64>,
 }
 
 impl Order {
@@ -201,6 +205,7 @@ impl Order {
             state: OrderState::Open,
             counts: Counts::default(),
             evidence_pending: 0,
+            evidence_at: BTreeMap::new(),
         }
     }
 }

@@ -151,6 +151,20 @@ pub struct FirstCosts {
 }
 
 impl FirstCosts {
+    /// Everything the job of one person draws on: who it is, its call, and the proof read back, by budget.
+    pub fn of_a_job(&self) -> Vec<(&'static str, u32)> {
+        let mut sum: Vec<(&'static str, u32)> = Vec::new();
+        for cost in [&self.resolve, &self.revoke, &self.evidence] {
+            for (budget, units) in cost.parts() {
+                match sum.iter_mut().find(|(name, _)| *name == budget) {
+                    Some((_, all)) => *all += units,
+                    None => sum.push((budget, units)),
+                }
+            }
+        }
+        sum
+    }
+
     /// The three costs.
     pub fn new(resolve: Cost, revoke: Cost, evidence: Cost) -> Self {
         Self {

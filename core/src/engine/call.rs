@@ -42,6 +42,8 @@ impl Call {
     }
 
     pub(super) async fn make(mut self) {
+        // The guard below refuses what leaves on a list that is too old; here the list is asked for.
+        self.desk.has_fresh_list();
         let answer = match &self.open {
             Some((.., permit)) if !permit.is_good() => Err(too_late()),
             Some((work, _, permit)) => ask(&self.desk, work, permit.paid()).await,

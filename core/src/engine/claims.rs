@@ -22,7 +22,8 @@ pub(super) async fn calls(
     admitted: Vec<(Work, Permit)>,
     outcomes: &UnboundedSender<Done>,
 ) -> Result<Vec<Call>, StoreError> {
-    let spend: Vec<_> = desk.member.descriptor.first_cost.revoke.parts().collect();
+    // Reads leave no trace of their own in the store: those of a job count with its call.
+    let spend = desk.member.descriptor.first_cost.of_a_job();
     let claims = admitted
         .iter()
         .map(|(work, _)| {

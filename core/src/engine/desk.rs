@@ -215,6 +215,16 @@ impl Desk {
         }
     }
 
+    /// Whether the protected list is young enough for calls to leave; if not, whoever reads it is told, and its coming
+    /// rings.
+    pub(super) fn has_fresh_list(&self) -> bool {
+        let is_fresh = self.member.protected().is_fresh();
+        if !is_fresh {
+            self.protect.notify_one();
+        }
+        is_fresh
+    }
+
     /// Stops the lane: every further subject would meet the same.
     pub(super) fn stop(&self, error: &Error) {
         tracing::error!(

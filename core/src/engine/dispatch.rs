@@ -21,7 +21,7 @@ use super::lane::{Permit, Role};
 use super::orders::OpenOrder;
 use super::queue::Work;
 use super::settle::Done;
-use crate::layer::Protection;
+use crate::layer::Protection as _;
 use crate::report::OutcomeName;
 use crate::store::StoreError;
 
@@ -98,7 +98,7 @@ impl Flow {
     /// Claims one batch of calls: as many as the lane admits at once. Answers whether something has moved.
     async fn batch(&mut self) -> Result<bool, StoreError> {
         let desk = Arc::clone(&self.desk);
-        if !is_list_fresh(&desk) {
+        if !desk.has_fresh_list() {
             return Ok(false);
         }
         self.make_room().await?;
@@ -141,7 +141,7 @@ impl Flow {
             desk.run.look.notify_one();
             return Ok(true);
         };
-        if !is_list_fresh(&desk) {
+        if !desk.has_fresh_list() {
             // It grew old while the lane was paused.
             put_back(&desk, first);
             return Ok(false);
@@ -215,16 +215,6 @@ impl Flow {
         let _ = timeout(CALLS_END_WITHIN, all_over).await;
         Ok(())
     }
-}
-
-/// Whether the protected list is young enough for calls to leave; if not, whoever reads it is told, and its coming
-/// rings.
-fn is_list_fresh(desk: &Desk) -> bool {
-    let is_fresh = desk.member.protected().is_fresh();
-    if !is_fresh {
-        desk.protect.notify_one();
-    }
-    is_fresh
 }
 
 /// Resolves when something urgent came while a bulk job waits to be admitted.

@@ -238,7 +238,7 @@ async fn protect(desk: Arc<Desk>) -> Result<(), StoreError> {
         tokio::select! {
             biased;
             () = desk.run.draining.cancelled() => return Ok(()),
-            () = desk.protect.notified(), if age.is_none() && failures == 0 => {}
+            () = asked_for(&desk), if failures == 0 => {}
             () = sleep(wait), if age.is_some() || failures > 0 => {}
         }
         if desk.is_stopped() {
@@ -267,6 +267,16 @@ async fn protect(desk: Arc<Desk>) -> Result<(), StoreError> {
                     );
                 }
             }
+        }
+    }
+}
+
+/// Resolves when somebody needs the protected list and finds it unread, or too old.
+async fn asked_for(desk: &Desk) {
+    loop {
+        desk.protect.notified().await;
+        if !desk.member.protected().is_fresh() {
+            return;
         }
     }
 }
@@ -420,21 +430,22 @@ impl Watch<'_> {
         })
     }
 
+    /// Whether evidence of the goal is still to be read. What stands behind a stopped lane is read when the lane is free
+    /// again.
     async fn has_evidence_to_read(&self, orders: &[Order]) -> Result<bool, StoreError> {
-        let wanted = match self.goal {
-            Goal::Everything => true,
-            Goal::Order(_) | Goal::Again(_) => orders.iter().any(|o| o.evidence_pending > 0),
-        };
-        if !wanted {
-            return Ok(false);
-        }
-        for desk in self.desks {
-            // What stands behind a stopped lane is read when the lane is free again.
-            if desk.is_stopped() {
-                continue;
-            }
-            let due = self.run.store.next_due(&desk.member.name).await?;
-            if due.evidence.is_some() {
+        for desk in self.desks.iter().filter(|desk| !desk.is_stopped()) {
+            let name = &desk.member.name;
+            let pending = match self.goal {
+                // Of finished orders, too.
+                Goal::Everything => {
+                    let due = self.run.store.next_due(name).await?;
+                    due.evidence.is_some()
+                }
+                Goal::Order(_) | Goal::Again(_) => {
+                    orders.iter().any(|o| o.evidence_at.contains_key(name))
+                }
+            };
+            if pending {
                 return Ok(true);
             }
         }

@@ -6,7 +6,7 @@ use rescind_core::job::JobState;
 use rescind_core::report::EvidenceState;
 use rescind_testkit::scripted::{Answer, Call, ScriptedBuilder};
 
-use crate::world::{Wish, World, people, secs};
+use crate::world::{Wish, World, people, provider, secs};
 
 fn reads(world: &World) -> Vec<u64> {
     let confirmed = world.job().done_at.expect("confirmed");
@@ -127,4 +127,31 @@ async fn a_lost_answer_is_not_settled_by_a_watermark_from_the_future() {
     world.run(Goal::Order(order)).await;
     assert_eq!(world.job().state, JobState::Confirmed);
     assert_eq!(world.idp().times_ended("ada"), 1);
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_order_does_not_wait_for_the_evidence_of_others() {
+    let world = World::plain().and("other", |b| b);
+    world.idp().evidence_lags(secs(50));
+    world.providers[1].evidence_lags(secs(50));
+    world.idp().decide(|id| {
+        (id == "eve")
+            .then(|| Answer::error(ErrorKind::Unauthenticated, Retry::Never).after(secs(1)))
+    });
+    let wishes = ["ada@example.com", "eve@example.com"].map(Wish::new).into();
+    let mine = world
+        .accept(wishes, |draft| drop(draft.bindings.pop()))
+        .await;
+    let wishes = vec![Wish::new("bob@example.com")];
+    let other = world
+        .accept(wishes, |draft| drop(draft.bindings.remove(0)))
+        .await;
+    let started = world.clock.now();
+    let ended = world.run(Goal::Order(mine)).await;
+    assert!(matches!(ended, Ended::NeedsPerson(_)), "{ended:?}");
+    let took = world.clock.now().duration_since(started);
+    assert!(took.as_secs() < 10, "{took:?}");
+    let row = world.order_row(mine).await;
+    assert_eq!(row.evidence_at.get(&provider("idp")), Some(&1));
+    assert_eq!(world.order_row(other).await.evidence_pending, 1);
 }

@@ -9,4 +9,5 @@ mod outcomes;
 mod rights;
 mod scale;
 mod sharing;
+mod spending;
 mod world;

@@ -113,6 +113,7 @@ pub async fn evidence_is_read_until_it_is_in(place: &dyn Place) {
     let (a, b) = (JobKey::new(order, 0), JobKey::new(order, 1));
     let found = bench.store.order(id).await.expect("the order");
     assert_eq!(found.evidence_pending, 2);
+    assert_eq!(found.evidence_at.get(&provider), Some(&2));
     let due = bench.store.next_due(&provider).await.expect("due");
     assert_eq!(due.evidence, Some(start));
     let due = bench.store.evidence_due(&provider, start, 9, &[b]).await;
@@ -150,6 +151,7 @@ pub async fn evidence_is_read_until_it_is_in(place: &dyn Place) {
     assert_eq!(job.effective_by, Some(later));
     let found = bench.store.order(id).await.expect("the order");
     assert_eq!((found.evidence_pending, found.counts.confirmed), (0, 2));
+    assert!(found.evidence_at.is_empty());
     bench.balanced(id).await;
 }
 

@@ -55,13 +55,18 @@ fn complete(conn: &Connection, order: &mut Order) -> SqlResult<()> {
     )?;
     let mut rows = rows.query([order.key.0])?;
     while let Some(row) = rows.next()? {
+        let provider = provider_name(&row.get::<_, String>(0)?)?;
+        let evidence = row.get::<_, u32>(11).map(u64::from)?;
+        if evidence > 0 {
+            order.evidence_pending += evidence;
+            order.evidence_at.insert(provider.clone(), evidence);
+        }
         order.bindings.push(Binding {
-            provider: provider_name(&row.get::<_, String>(0)?)?,
+            provider,
             kind: row.get(1)?,
             vendor_tenant: row.get(2)?,
         });
         order.counts += read_counts(row)?;
-        order.evidence_pending += row.get::<_, u32>(11).map(u64::from)?;
     }
     Ok(())
 }

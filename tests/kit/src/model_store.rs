@@ -434,7 +434,7 @@ impl State {
                     row.evidence_due = evidence_due;
                     if let Some(due) = evidence_due {
                         self.evidence
-                            .entry(provider)
+                            .entry(provider.clone())
                             .or_default()
                             .insert((due, key));
                     }
@@ -442,6 +442,7 @@ impl State {
                         && let Some(order) = self.orders.get_mut(&key.order())
                     {
                         order.order.evidence_pending += 1;
+                        *order.order.evidence_at.entry(provider).or_default() += 1;
                     }
                 }
             }
@@ -790,7 +791,7 @@ impl Store for ModelStore {
                 && reading.state != EvidenceState::Pending;
             row.job.evidence = reading.state;
             row.evidence_due = reading.due;
-            let index = state.evidence.entry(provider).or_default();
+            let index = state.evidence.entry(provider.clone()).or_default();
             if let Some(before) = before {
                 index.remove(&(before, reading.job));
             }
@@ -798,7 +799,12 @@ impl Store for ModelStore {
                 index.insert((due, reading.job));
             }
             if settled && let Some(order) = state.orders.get_mut(&reading.job.order()) {
-                order.order.evidence_pending -= 1;
+                let order = &mut order.order;
+                order.evidence_pending -= 1;
+                if let Some(pending) = order.evidence_at.get_mut(&provider) {
+                    *pending -= 1;
+                }
+                order.evidence_at.retain(|_, pending| *pending > 0);
             }
             state.log(now, "evidence_read", None, &[reading.job.as_u64()]);
         }

@@ -203,6 +203,14 @@ impl ScriptedBuilder {
         self
     }
 
+    /// With these budgets, and what each role's call costs for one person.
+    #[must_use]
+    pub fn costs(mut self, budgets: Vec<Budget>, costs: FirstCosts) -> Self {
+        self.inner.descriptor.first_cost = costs;
+        self.inner.descriptor.budgets = budgets;
+        self
+    }
+
     /// With another in-flight cap.
     #[must_use]
     pub fn max_in_flight(mut self, people: u32) -> Self {
