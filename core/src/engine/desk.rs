@@ -26,6 +26,9 @@ const MOST_WINDOW: usize = 4_096;
 /// A success this recent means that the provider serves others while it fails one.
 const LATELY: Duration = Duration::from_secs(10);
 
+/// So many subjects that fail one after the other are an outage, whatever is read meanwhile.
+const MANY_FAIL: usize = 5;
+
 /// One lane of a run.
 #[derive(Debug)]
 pub(super) struct Desk {
@@ -76,6 +79,8 @@ pub(super) struct State {
     pub(super) wake_at: Option<Timestamp>,
     /// When evidence is next due.
     pub(super) evidence_at: Option<Timestamp>,
+    /// Subjects whose calls were not carried out since anybody was served.
+    failing: HashSet<u64>,
     last_revoked: Option<Instant>,
     last_answered: Option<Instant>,
 }
@@ -248,6 +253,7 @@ impl Desk {
         state.last_answered = Some(now);
         if revoke {
             state.last_revoked = Some(now);
+            state.failing.clear();
         }
     }
 
@@ -261,6 +267,23 @@ impl Desk {
             state.last_answered
         };
         last.is_some_and(|last| last.elapsed() <= LATELY)
+    }
+
+    /// Whether a call that was not carried out is this subject's own affair although nobody is left to show it: others
+    /// were served in this run, reads are answered, and too few fail for an outage.
+    pub(super) fn fails_alone(&self, subject: u64) -> bool {
+        let has_served = self.member.lane.has_served(Role::Revoke);
+        let state = &mut *self.state();
+        state.failing.insert(subject);
+        let is_answered = state
+            .last_answered
+            .is_some_and(|last| last.elapsed() <= LATELY);
+        has_served && is_answered && state.failing.len() < MANY_FAIL
+    }
+
+    /// A person must look at this subject: its failures say nothing about the others any more.
+    pub(super) fn give_up(&self, subject: u64) {
+        self.state().failing.remove(&subject);
     }
 
     /// Whether a right that is missing for one job may yet turn out to be missing for the whole lane: nobody was

@@ -21,7 +21,7 @@ use crate::layer::{self, LayerSettings, LogKey, Protection};
 use crate::order::Binding;
 use crate::provider::{
     Account, Capabilities, Descriptor, InventoryItem, MemberPage, PageToken, ProbeReport,
-    Resolution,
+    Resolution, ScopeKind,
 };
 use crate::store::{Spent, Store, StoreError};
 use crate::subject::Subject;
@@ -267,6 +267,12 @@ impl Member {
             kind: self.kind.to_string(),
             vendor_tenant: self.descriptor.vendor_tenant.clone(),
         }
+    }
+
+    /// Whether a repeat of a revocation does no harm.
+    pub(super) fn is_idempotent(&self, scope: ScopeKind) -> bool {
+        let capability = self.capabilities.scope(scope);
+        capability.is_some_and(|capability| capability.idempotent)
     }
 
     /// The protected list as it reads at this provider.

@@ -361,12 +361,7 @@ fn judge(desk: &Desk, mut work: Work, proof: Proof) {
 
 /// The evidence does not show it: called again where a repeat does no harm, otherwise a person decides.
 fn undecided(desk: &Desk, mut work: Work) {
-    let idempotent = desk
-        .member
-        .capabilities
-        .scope(work.job.scope.kind())
-        .is_some_and(|capability| capability.idempotent);
-    if idempotent {
+    if desk.member.is_idempotent(work.job.scope.kind()) {
         work.checked = true;
         with_account(desk, work);
     } else {

@@ -178,7 +178,9 @@ fn failed(
         .error
         .as_ref()
         .is_some_and(|error| error.kind == ErrorKind::InvalidResponse);
-    let used_attempt = answered || unrecognised || desk.serves_others(why == WaitReason::Transient);
+    let not_carried_out = why == WaitReason::Transient;
+    let is_alone = not_carried_out && desk.fails_alone(work.subject());
+    let used_attempt = answered || unrecognised || is_alone || desk.serves_others(not_carried_out);
     let tries = work.job.attempts + u32::from(used_attempt);
     let most = if unrecognised {
         MAX_UNRECOGNISED
@@ -186,6 +188,7 @@ fn failed(
         MAX_ATTEMPTS
     };
     if used_attempt && tries >= most {
+        desk.give_up(work.subject());
         return Fate::parked(detail);
     }
     let wait = desk.run.dice.backoff(tries.max(1));

@@ -5,6 +5,7 @@ mod ending;
 mod evidence;
 mod fairness;
 mod faults;
+mod outages;
 mod outcomes;
 mod rights;
 mod scale;

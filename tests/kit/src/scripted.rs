@@ -358,6 +358,13 @@ impl Scripted {
         state.evidence_faults.clear();
     }
 
+    /// Answers look-ups and evidence reads as usual again.
+    pub fn mend_reads(&self) {
+        let mut state = self.state();
+        state.resolve_faults.clear();
+        state.evidence_faults.clear();
+    }
+
     /// Is told of each account the moment its revoke call comes in.
     pub fn on_revoke(&self, hook: impl Fn(&str) + Send + Sync + 'static) {
         self.state().hook = Some(Arc::new(hook));

@@ -1,0 +1,91 @@
+//! One subject that the provider cannot serve, and a provider that serves nobody.
+
+use std::sync::Arc;
+
+use rescind_core::engine::{Ended, Goal, Stop};
+use rescind_core::error::{Error, ErrorKind, Retry};
+use rescind_core::job::JobState;
+use rescind_testkit::scripted::Answer;
+
+use crate::world::{World, people, secs};
+
+const SAFE: Retry = Retry::Safe { after: None };
+
+/// A 503 without a word about when to come again.
+fn away() -> Answer {
+    Answer::error(ErrorKind::Unavailable, SAFE)
+}
+
+#[tokio::test(start_paused = true)]
+async fn who_is_never_served_is_parked_although_all_others_are_done() {
+    for bad in 1..=3 {
+        let mut world = World::plain();
+        world.canary = false;
+        world.idp().decide(|id| id.starts_with("bad").then(away));
+        let bad: Vec<String> = (0..bad).map(|i| format!("bad{i}@example.com")).collect();
+        let good = people(10);
+        let people: Vec<&str> = bad.iter().chain(&good).map(String::as_str).collect();
+        let order = world.order(&people).await;
+        let engine = world.engine().await;
+        let stop = Stop::new();
+        let run = engine.run(Goal::Order(order), &stop);
+        let ended = tokio::time::timeout(secs(2 * 3_600), run).await;
+        assert!(matches!(ended, Ok(Ok(Ended::Finished))), "{ended:?}");
+        for (i, state) in world.states().into_iter().enumerate() {
+            let expected = if i < bad.len() {
+                JobState::Parked
+            } else {
+                JobState::Confirmed
+            };
+            assert_eq!(state, expected, "{i}");
+        }
+        let calls = world.idp().calls_about("bad0");
+        assert!((8..=12).contains(&calls), "{calls}");
+    }
+}
+
+async fn parks_nobody(of: usize, reads_fail: bool) {
+    let mut world = World::new(|b| b.latency(secs(1)).max_in_flight(2));
+    world.canary = false;
+    let start = world.clock.now();
+    let from = start.checked_add(secs(8)).expect("in range");
+    let until = start.checked_add(secs(1_200)).expect("in range");
+    let clock = Arc::clone(&world.clock);
+    world.idp().decide(move |_| {
+        let now = clock.now();
+        (from <= now && now < until).then(away)
+    });
+    let people = people(of);
+    let people: Vec<&str> = people.iter().map(String::as_str).collect();
+    let order = world.order(&people).await;
+    let engine = world.engine().await;
+    let stop = Stop::new();
+    let run = engine.run(Goal::Order(order), &stop);
+    let reads = async {
+        tokio::time::sleep(secs(9)).await;
+        let clock = Arc::clone(&world.clock);
+        while reads_fail && clock.now() < until {
+            world.idp().fail_evidence(10, || {
+                Error::new(ErrorKind::Unavailable, SAFE, "read", "scripted")
+            });
+            tokio::time::sleep(secs(10)).await;
+        }
+        world.idp().mend_reads();
+    };
+    let (ended, ()) = tokio::join!(run, reads);
+    assert_eq!(ended.ok(), Some(Ended::Finished));
+    let states = world.states();
+    let confirmed = states.iter().filter(|s| **s == JobState::Confirmed);
+    assert_eq!(confirmed.count(), of, "{states:?}");
+    assert!(world.clock.now() >= until);
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_outage_of_writes_parks_nobody_although_reads_are_answered() {
+    parks_nobody(40, false).await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_outage_parks_nobody_however_few_are_left() {
+    parks_nobody(16, true).await;
+}
