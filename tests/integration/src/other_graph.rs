@@ -10,7 +10,7 @@ use std::time::{Duration, Instant, SystemTime};
 use http_body_util::{BodyExt, Full};
 use hyper::body::{Bytes, Incoming};
 use hyper::service::service_fn;
-use hyper::{Request, Response};
+use hyper::{Method, Request, Response};
 use hyper_util::rt::TokioIo;
 use serde_json::{Value, json};
 use tokio::net::{TcpListener, TcpSocket, TcpStream};
@@ -64,10 +64,27 @@ pub struct Ledger {
     pub by_second: Vec<(u32, u32)>,
 }
 
+/// One request to revoke, from the moment it came in.
+#[derive(Debug, Clone)]
+pub struct Asked {
+    /// About which account number.
+    pub person: u64,
+    /// In which life of the program, counted by whoever ends it.
+    pub life: u32,
+    /// When it had its effect, in microseconds since 1970.
+    pub effect: Option<i64>,
+    /// When its answer was handed to the connection, whether or not anybody was there to read it.
+    pub answered: Option<Instant>,
+}
+
 #[derive(Debug)]
 struct State {
     behaviour: Behaviour,
     ledger: Ledger,
+    asked: Vec<Asked>,
+    life: u32,
+    /// When the first request of this life came.
+    awake: Option<Instant>,
     counter: u32,
     token_generation: u64,
     requests: u32,
@@ -104,6 +121,9 @@ impl OtherGraph {
         let state = Arc::new(Mutex::new(State {
             behaviour,
             ledger: Ledger::default(),
+            asked: Vec::new(),
+            life: 0,
+            awake: None,
             counter: 0,
             token_generation: 0,
             requests: 0,
@@ -156,6 +176,18 @@ impl OtherGraph {
     pub fn ledger(&self) -> Ledger {
         let mut state = lock(&self.state);
         std::mem::take(&mut state.ledger)
+    }
+
+    /// All requests to revoke since it started.
+    pub fn asked(&self) -> Vec<Asked> {
+        lock(&self.state).asked.clone()
+    }
+
+    /// From now on requests belong to another life of the program. Answers when the first one of the last life came.
+    pub fn next_life(&self) -> Option<Instant> {
+        let mut state = lock(&self.state);
+        state.life += 1;
+        state.awake.take()
     }
 
     /// Waits until so many revocations had their effect.
@@ -264,10 +296,28 @@ async fn answer(
 ) -> Result<Response<Full<Bytes>>, Cut> {
     let (parts, body) = request.into_parts();
     let body = body.collect().await.map_err(|_| Cut)?.to_bytes();
-    let latency = {
-        let state = lock(state);
+    let path = parts
+        .uri
+        .path_and_query()
+        .map(ToString::to_string)
+        .unwrap_or_default();
+    let items = items_of(&parts.method, &path, &body);
+    let sent = parts
+        .headers
+        .get("authorization")
+        .and_then(|value| value.to_str().ok()?.strip_prefix("Bearer "))
+        .unwrap_or_default();
+    let life = sent
+        .rsplit_once('.')
+        .and_then(|(_, life)| life.parse().ok());
+    let (latency, asked) = {
+        let mut state = lock(state);
         state.arrived.send_modify(|arrived| *arrived += 1);
-        state.behaviour.latency
+        state.awake.get_or_insert_with(Instant::now);
+        (
+            state.behaviour.latency,
+            state.note(&items, life.unwrap_or_default()),
+        )
     };
     if !latency.is_zero() {
         tokio::time::sleep(latency).await;
@@ -279,26 +329,18 @@ async fn answer(
     {
         state.token_generation += 1;
     }
-    let path = parts
-        .uri
-        .path_and_query()
-        .map(ToString::to_string)
-        .unwrap_or_default();
     if path.ends_with("/oauth2/v2.0/token") {
         state.ledger.tokens += 1;
-        let token = access_token(state.token_generation);
+        // The life it was given to: what the dead have sent may be read late.
+        let token = format!("{}.{}", access_token(state.token_generation), state.life);
         return Ok(json_answer(
             200,
             &[],
             &json!({"token_type": "Bearer", "expires_in": 3599, "access_token": token}),
         ));
     }
-    let expected = format!("Bearer {}", access_token(state.token_generation));
-    let sent = parts
-        .headers
-        .get("authorization")
-        .and_then(|value| value.to_str().ok());
-    if sent != Some(expected.as_str()) {
+    let expected = format!("{}.", access_token(state.token_generation));
+    if !sent.starts_with(&expected) {
         let error = json!({"error": {"code": "InvalidAuthenticationToken", "message": "Access token is not valid."}});
         return Ok(json_answer(401, &[], &error));
     }
@@ -307,36 +349,61 @@ async fn answer(
     if state.strikes(before) {
         return Err(Cut);
     }
+    if items.len() > 20 {
+        let error = json!({"error": {"code": "BadRequest", "message": "more than 20"}});
+        return Ok(json_answer(400, &[], &error));
+    }
+    let mut answers: Vec<_> = items
+        .iter()
+        .zip(asked)
+        .map(|(item, asked)| (item, state.one(&item.method, &item.url, asked)))
+        .collect();
     let response = if path.ends_with("/$batch") {
-        let batch: Value = serde_json::from_slice(&body).unwrap_or_default();
-        let items = batch["requests"].as_array().cloned().unwrap_or_default();
-        if items.len() > 20 {
-            return Ok(json_answer(
-                400,
-                &[],
-                &json!({"error": {"code": "BadRequest", "message": "more than 20"}}),
-            ));
-        }
-        let responses: Vec<_> = items
-            .iter()
-            .map(|item| {
-                let text = |name: &str| item[name].as_str().unwrap_or_default().to_owned();
-                let (status, headers, body) = state.one(&text("method"), &text("url"));
+        let responses: Vec<_> = answers
+            .into_iter()
+            .map(|(item, (status, headers, body))| {
                 let headers: HashMap<_, _> = headers.into_iter().collect();
-                json!({"id": item["id"], "status": status, "headers": headers, "body": body})
+                json!({"id": item.id, "status": status, "headers": headers, "body": body})
             })
             .rev()
             .collect();
         json_answer(200, &[], &json!({ "responses": responses }))
     } else {
-        let path = path.trim_start_matches("/v1.0").to_owned();
-        let (status, headers, body) = state.one(parts.method.as_str(), &path);
+        let (_, (status, headers, body)) = answers.remove(0);
         json_answer(status, &headers, &body)
     };
     if state.strikes(after) {
         return Err(Cut);
     }
     Ok(response)
+}
+
+/// One request, alone or in a batch.
+struct Item {
+    id: Value,
+    method: String,
+    url: String,
+}
+
+fn items_of(method: &Method, path: &str, body: &[u8]) -> Vec<Item> {
+    if !path.ends_with("/$batch") {
+        return vec![Item {
+            id: Value::Null,
+            method: method.to_string(),
+            url: path.trim_start_matches("/v1.0").to_owned(),
+        }];
+    }
+    let batch: Value = serde_json::from_slice(body).unwrap_or_default();
+    let items = batch["requests"].as_array().cloned().unwrap_or_default();
+    let text = |item: &Value, name: &str| item[name].as_str().unwrap_or_default().to_owned();
+    items
+        .iter()
+        .map(|item| Item {
+            id: item["id"].clone(),
+            method: text(item, "method"),
+            url: text(item, "url"),
+        })
+        .collect()
 }
 
 fn json_answer(
@@ -355,7 +422,7 @@ fn json_answer(
         .expect("a valid response")
 }
 
-type Item = (u16, Vec<(&'static str, String)>, Value);
+type Answer = (u16, Vec<(&'static str, String)>, Value);
 
 impl State {
     fn strikes(&mut self, one_in: Option<u32>) -> bool {
@@ -393,7 +460,30 @@ impl State {
         true
     }
 
-    fn one(&mut self, method: &str, url: &str) -> Item {
+    /// Writes down who is asked to be revoked, before anything is done. Answers the place of each in `asked`.
+    fn note(&mut self, items: &[Item], life: u32) -> Vec<Option<usize>> {
+        let places = items.iter().map(|item| {
+            let person = number_in(&item.url).filter(|_| item.method == "POST")?;
+            self.asked.push(Asked {
+                person,
+                life,
+                effect: None,
+                answered: None,
+            });
+            Some(self.asked.len() - 1)
+        });
+        places.collect()
+    }
+
+    fn one(&mut self, method: &str, url: &str, asked: Option<usize>) -> Answer {
+        let answer = self.answer(method, url, asked);
+        if let Some(asked) = asked {
+            self.asked[asked].answered = Some(Instant::now());
+        }
+        answer
+    }
+
+    fn answer(&mut self, method: &str, url: &str, asked: Option<usize>) -> Answer {
         self.ledger.calls += 1;
         if self.throttled() {
             let error = json!({"error": {"code": "TooManyRequests", "message": "Please retry again later."}});
@@ -437,7 +527,11 @@ impl State {
             return (500, Vec::new(), broken);
         }
         *self.ledger.revoked.entry(number).or_default() += 1;
-        self.watermarks.insert(number, timestamp());
+        let now = since_1970();
+        self.watermarks.insert(number, timestamp(now.as_secs()));
+        if let Some(asked) = asked {
+            self.asked[asked].effect = Some(now.as_micros() as i64);
+        }
         self.revoked.send_modify(|revoked| *revoked += 1);
         if self.strikes(after) {
             return (500, Vec::new(), broken);
@@ -492,11 +586,13 @@ fn number_in(url: &str) -> Option<u64> {
     clippy::disallowed_methods,
     reason = "the server has a clock of its own"
 )]
-fn timestamp() -> String {
-    let secs = SystemTime::now()
+fn since_1970() -> Duration {
+    SystemTime::now()
         .duration_since(SystemTime::UNIX_EPOCH)
         .expect("after 1970")
-        .as_secs();
+}
+
+fn timestamp(secs: u64) -> String {
     let (days, rest) = (secs / 86_400, secs % 86_400);
     let (year, month, day) = civil(days);
     format!(

@@ -6,6 +6,7 @@
 
 pub mod audit;
 pub mod chance;
+pub mod crash;
 pub mod hostile;
 pub mod lies;
 pub mod machine;

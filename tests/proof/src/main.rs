@@ -6,7 +6,7 @@ use std::process::ExitCode;
 use clap::{Parser, Subcommand};
 use rescind_proof::machine::Machine;
 use rescind_proof::report::Verdict;
-use rescind_proof::{audit, hostile, lies, power_cut, seed, simulate, speed};
+use rescind_proof::{audit, crash, hostile, lies, power_cut, seed, simulate, speed};
 
 /// Breaks rescind on purpose, many times, and says what came of it.
 #[derive(Debug, Parser)]
@@ -22,6 +22,14 @@ enum Instrument {
     Audit {
         #[command(flatten)]
         options: audit::Options,
+        #[command(flatten)]
+        seed: Seed,
+    },
+    /// Kills the program at random instants over a large batch; nobody is lost, nothing false is said, nothing on disk is
+    /// repeated.
+    Crash {
+        #[command(flatten)]
+        options: crash::Options,
         #[command(flatten)]
         seed: Seed,
     },
@@ -95,6 +103,7 @@ fn tell(verdict: std::io::Result<Verdict>) -> ExitCode {
 fn main() -> ExitCode {
     match Arguments::parse().instrument {
         Instrument::Audit { options, seed } => tell(audit::run(&options, seed.or_fresh())),
+        Instrument::Crash { options, seed } => tell(crash::run(&options, seed.or_fresh())),
         Instrument::Hostile { options, seed } => tell(hostile::run(&options, seed.or_fresh())),
         Instrument::Lies { options } => tell(lies::run_alone(options)),
         Instrument::Machine => {
