@@ -10,8 +10,8 @@ use tokio::time::sleep;
 
 use super::desk::Desk;
 use super::feed::LEAST_PAUSE;
-use super::fleet::{one_each, reported_each, unless_down};
 use super::lane::Role;
+use super::reads::{one_each, reported_each, unless_down};
 use crate::clock::later;
 use crate::context::Priority;
 use crate::error::{Error, Retry};

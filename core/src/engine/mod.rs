@@ -24,11 +24,13 @@ pub mod fleet;
 pub mod follow;
 pub mod lane;
 mod lookup;
+mod member;
 mod orders;
 pub mod pacer;
 mod progress;
 pub mod protected;
 mod queue;
+mod reads;
 mod run;
 mod settle;
 

@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use rescind_core::engine::follow::EngineLock;
-use rescind_core::engine::{Ended, Goal, Stop};
+use rescind_core::engine::{Ended, EngineError, Goal, Stop};
 use rescind_core::error::{ErrorKind, Retry};
 use rescind_core::job::JobState;
 use rescind_core::order::OrderState;
@@ -17,6 +17,25 @@ async fn bulk(world: &World, n: usize) -> rescind_core::id::OrderId {
     let people = people(n);
     let people: Vec<&str> = people.iter().map(String::as_str).collect();
     world.order(&people).await
+}
+
+type Running = tokio::task::JoinHandle<Result<Ended, EngineError>>;
+
+/// A process of its own that works.
+fn start(world: &Arc<World>, goal: Goal, stop: &Stop) -> Running {
+    let (world, stop) = (Arc::clone(world), stop.clone());
+    tokio::spawn(async move { world.engine().await.run(goal, &stop).await })
+}
+
+/// A process of its own that works as soon as it has the lock.
+fn start_or_follow(world: &Arc<World>, goal: Goal, lock: &Arc<Lock>) -> Running {
+    let (world, lock) = (Arc::clone(world), Arc::clone(lock));
+    tokio::spawn(async move {
+        let engine = world.engine().await;
+        engine
+            .run_or_follow(goal, lock.as_ref(), &Stop::new())
+            .await
+    })
 }
 
 #[tokio::test(start_paused = true)]
@@ -124,13 +143,7 @@ async fn a_drain_lets_calls_end_and_leaves_the_rest_for_the_next_run() {
     let world = Arc::new(World::new(|b| b.latency(secs(3)).max_in_flight(10)));
     let order = bulk(&world, 100).await;
     let stop = Stop::new();
-    let running = {
-        let (world, stop) = (Arc::clone(&world), stop.clone());
-        tokio::spawn(async move {
-            let engine = world.engine().await;
-            engine.run(Goal::Order(order), &stop).await
-        })
-    };
+    let running = start(&world, Goal::Order(order), &stop);
     tokio::time::sleep(secs(7)).await;
     stop.drain.cancel();
     let stopped = world.clock.now();
@@ -152,13 +165,7 @@ async fn a_call_that_outlives_the_drain_is_cancelled_and_stays_open() {
     world.idp().decide(|_| Some(Answer::hang()));
     let order = bulk(&world, 3).await;
     let stop = Stop::new();
-    let running = {
-        let (world, stop) = (Arc::clone(&world), stop.clone());
-        tokio::spawn(async move {
-            let engine = world.engine().await;
-            engine.run(Goal::Order(order), &stop).await
-        })
-    };
+    let running = start(&world, Goal::Order(order), &stop);
     tokio::time::sleep(secs(1)).await;
     stop.drain.cancel();
     let stopped = world.clock.now();
@@ -173,13 +180,7 @@ async fn an_abort_leaves_now() {
     let world = Arc::new(World::new(|b| b.latency(secs(30))));
     let order = bulk(&world, 3).await;
     let stop = Stop::new();
-    let running = {
-        let (world, stop) = (Arc::clone(&world), stop.clone());
-        tokio::spawn(async move {
-            let engine = world.engine().await;
-            engine.run(Goal::Order(order), &stop).await
-        })
-    };
+    let running = start(&world, Goal::Order(order), &stop);
     tokio::time::sleep(secs(31)).await;
     stop.abort.cancel();
     let stopped = world.clock.now();
@@ -203,15 +204,7 @@ async fn a_follower_sees_its_order_through_and_never_works() {
     let world = Arc::new(World::new(|b| b.latency(secs(1))));
     let first = bulk(&world, 50).await;
     let lock = Arc::new(Lock::default());
-    let worker = {
-        let (world, lock) = (Arc::clone(&world), Arc::clone(&lock));
-        tokio::spawn(async move {
-            let engine = world.engine().await;
-            engine
-                .run_or_follow(Goal::Everything, lock.as_ref(), &Stop::new())
-                .await
-        })
-    };
+    let worker = start_or_follow(&world, Goal::Everything, &lock);
     tokio::time::sleep(secs(2)).await;
     let second = world.order(&["eve@example.com"]).await;
     world.store.touched_by_others();
@@ -232,25 +225,9 @@ async fn a_follower_takes_over_when_the_worker_dies() {
     let world = Arc::new(World::new(|b| b.latency(secs(5))));
     let order = bulk(&world, 50).await;
     let lock = Arc::new(Lock::default());
-    let worker = {
-        let (world, lock) = (Arc::clone(&world), Arc::clone(&lock));
-        tokio::spawn(async move {
-            let engine = world.engine().await;
-            engine
-                .run_or_follow(Goal::Everything, lock.as_ref(), &Stop::new())
-                .await
-        })
-    };
+    let worker = start_or_follow(&world, Goal::Everything, &lock);
     tokio::time::sleep(secs(7)).await;
-    let follower = {
-        let (world, lock) = (Arc::clone(&world), Arc::clone(&lock));
-        tokio::spawn(async move {
-            let engine = world.engine().await;
-            engine
-                .run_or_follow(Goal::Order(order), lock.as_ref(), &Stop::new())
-                .await
-        })
-    };
+    let follower = start_or_follow(&world, Goal::Order(order), &lock);
     tokio::time::sleep(secs(1)).await;
     worker.abort();
     let _ = worker.await;
@@ -295,15 +272,7 @@ async fn a_follower_releases_its_order_without_waiting_for_the_lock() {
     let other: Vec<&str> = other.iter().map(String::as_str).collect();
     let other = world.order(&other).await;
     let lock = Arc::new(Lock::default());
-    let worker = {
-        let (world, lock) = (Arc::clone(&world), Arc::clone(&lock));
-        tokio::spawn(async move {
-            let engine = world.engine().await;
-            engine
-                .run_or_follow(Goal::Order(other), lock.as_ref(), &Stop::new())
-                .await
-        })
-    };
+    let worker = start_or_follow(&world, Goal::Order(other), &lock);
     tokio::time::sleep(secs(5)).await;
     world.store.touched_by_others();
     let follower = world.engine().await;
