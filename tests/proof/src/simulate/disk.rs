@@ -340,7 +340,9 @@ impl Store for Disk {
         let lies = self.commits("pause").await?;
         self.world.model.pause(order, why, act).await?;
         self.judge(|state, now| {
-            if let Some(order) = state.judge.books.orders.get_mut(&order) {
+            let order = state.judge.books.orders.get_mut(&order);
+            // What has nothing open, or is called off, cannot be put on hold.
+            if let Some(order) = order.filter(|o| o.open() > 0 && o.cancelled_at.is_none()) {
                 order.paused_at.get_or_insert(now);
             }
         });
