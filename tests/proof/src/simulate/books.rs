@@ -38,8 +38,6 @@ pub(super) struct JobBook {
     /// Which items, if not everything.
     pub(super) items: Option<Vec<u64>>,
     pub(super) account: Option<Name>,
-    /// When the store was asked for the claim under which it runs.
-    pub(super) asked_at: u64,
     pub(super) calls: bool,
 }
 
@@ -80,7 +78,6 @@ impl Books {
                     Scope::Items(items) => Some(items.iter().map(|i| item_number(&i.0)).collect()),
                 },
                 account: None,
-                asked_at: 0,
                 calls: false,
             });
         }
@@ -128,17 +125,17 @@ impl Books {
         off + self.move_all(|_| true, &running, JobState::Waiting)
     }
 
-    /// The job that an account's call is made for: the running one.
-    pub(super) fn running(&self, vendor: usize, account: Name) -> Option<(&OrderBook, &JobBook)> {
-        self.orders.values().find_map(|order| {
-            let job = order.jobs.iter().find(|job| {
+    /// Whether a job runs that an account's call is made for.
+    pub(super) fn is_running(&self, vendor: usize, account: Name) -> bool {
+        self.orders
+            .values()
+            .flat_map(|order| &order.jobs)
+            .any(|job| {
                 job.state == JobState::Running
                     && job.calls
                     && job.vendor == vendor
                     && job.account == Some(account)
-            });
-            job.map(|job| (order, job))
-        })
+            })
     }
 }
 

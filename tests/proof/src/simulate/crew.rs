@@ -1,5 +1,6 @@
 //! Many seeds, spread over the cores.
 
+use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Mutex, PoisonError};
 use std::thread;
@@ -29,6 +30,8 @@ pub struct Tally {
     pub calls: u64,
     /// Calls of store and providers.
     pub events: u64,
+    /// How often what has happened.
+    pub seen: BTreeMap<&'static str, u64>,
     /// How long it took.
     pub took: Duration,
 }
@@ -61,6 +64,9 @@ pub fn many(first: u64, count: u64, breakage: Breakage, say: impl Fn(&str) + Syn
                     tally.jobs += done.jobs;
                     tally.calls += done.calls;
                     tally.events += done.events;
+                    for (what, times) in done.seen {
+                        *tally.seen.entry(what).or_default() += times;
+                    }
                     if !done.violations.is_empty() {
                         tally.failed += 1;
                         if tally.failures.len() < KEPT {

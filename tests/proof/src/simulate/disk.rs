@@ -65,6 +65,7 @@ impl Disk {
         world.sleep(ms).await;
         self.life.goes_on().await;
         if fails {
+            world.state().judge.saw("commits that failed");
             world.tell(self.life.id, || format!("{what}: the disk fails"));
             return Err(StoreError::Io("simulated".to_owned()));
         }
@@ -87,6 +88,7 @@ impl Disk {
         world.sleep(ms).await;
         self.life.goes_on().await;
         if lies {
+            world.state().judge.saw("commits that said they failed");
             world.tell(self.life.id, || {
                 format!("{what}: done, and the disk says it failed")
             });
@@ -180,6 +182,9 @@ impl Store for Disk {
         let n = self.world.model.recover().await?;
         self.judge(|state, now| {
             let rescued = state.judge.books.rescue();
+            if rescued > 0 {
+                state.judge.saw("rescues");
+            }
             if rescued != n {
                 let what = format!("{n} jobs were rescued and {rescued} were running");
                 state.judge.violate(now, what);
@@ -234,13 +239,12 @@ impl Store for Disk {
     }
 
     async fn claim(&self, claims: Vec<Claim>) -> Result<Vec<Claimed>, StoreError> {
-        let asked_at = self.world.now();
         let lies = self.commits("claim").await?;
         let answers = self
             .broken
             .claim(&self.world, &self.life, claims.clone())
             .await?;
-        self.judge(|state, now| state.judge.claimed(now, asked_at, &claims, &answers));
+        self.judge(|state, now| state.judge.claimed(now, &claims, &answers));
         self.world.tell(self.life.id, || {
             let each = claims.iter().zip(&answers);
             let each = each.map(|(c, a)| format!("{:?} {:?} {a:?}", c.job, c.calls));

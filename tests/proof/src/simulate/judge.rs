@@ -1,7 +1,10 @@
 //! The judge: keeps its own books and the providers' own ledgers, and states what must never happen.
 
+use std::collections::BTreeMap;
+
 use rescind_core::id::{JobKey, OrderId, OrderKey};
-use rescind_core::job::JobState;
+use rescind_core::job::{JobState, WaitReason};
+use rescind_core::report::OutcomeName;
 use rescind_core::store::{Claim, Claimed, Next, Settlement};
 
 use super::books::{Books, Moment, ProcessId};
@@ -25,6 +28,8 @@ pub(super) struct Judge {
     pub(super) violations: Vec<String>,
     /// When each process was told to stop.
     pub(super) draining: Vec<(ProcessId, u64)>,
+    /// How often what has happened: a simulation in which nothing happens shows nothing.
+    pub(super) seen: BTreeMap<&'static str, u64>,
     place: u64,
 }
 
@@ -48,12 +53,17 @@ impl Judge {
             ledgers: (0..vendors).map(|_| Ledger::default()).collect(),
             violations: Vec::new(),
             draining: Vec::new(),
+            seen: BTreeMap::new(),
             place: 0,
         }
     }
 
     pub(super) fn violate(&mut self, now: u64, what: impl std::fmt::Display) {
         self.violations.push(format!("{now} ms: {what}"));
+    }
+
+    pub(super) fn saw(&mut self, what: &'static str) {
+        *self.seen.entry(what).or_default() += 1;
     }
 
     pub(super) fn moment(&mut self, now: u64) -> Moment {
@@ -87,14 +97,10 @@ impl Judge {
         if !arrival.intent_is_written {
             found.push("a call leaves before its intent is written".to_owned());
         }
-        let running = self.books.running(vendor, account);
-        let asked_at = running.map_or(now, |(_, job)| job.asked_at);
-        if running.is_none() {
+        if !self.books.is_running(vendor, account) {
             found.push("a call is made for no running job".to_owned());
         }
-        if let Some(pause) = self.ledgers[vendor].pause(now, by)
-            && asked_at > pause.heard_at
-        {
+        if let Some(pause) = self.ledgers[vendor].pause(now, by) {
             found.push(format!(
                 "a revocation leaves {} ms before the end of a pause heard at {} ms",
                 pause.until - now,
@@ -158,6 +164,7 @@ impl Judge {
 
     /// A process hears that a provider wants no calls for a while.
     pub(super) fn hears_pause(&mut self, now: u64, vendor: usize, by: ProcessId, after: u64) {
+        self.saw("pauses heard");
         self.ledgers[vendor].pauses.push(Pause {
             heard_at: now,
             until: now + after,
@@ -193,20 +200,13 @@ impl Judge {
     }
 
     /// Claims were committed.
-    pub(super) fn claimed(
-        &mut self,
-        now: u64,
-        asked_at: u64,
-        claims: &[Claim],
-        answers: &[Claimed],
-    ) {
+    pub(super) fn claimed(&mut self, now: u64, claims: &[Claim], answers: &[Claimed]) {
         for (claim, answer) in claims.iter().zip(answers) {
             if !matches!(answer, Claimed::Running { .. }) {
                 continue;
             }
             self.step(now, claim.job, JobState::Running);
             if let Some(job) = self.books.job(claim.job) {
-                job.asked_at = asked_at;
                 job.calls = claim.calls;
                 if let Some(resolved) = &claim.resolved {
                     job.account = Some(Name::parse(&resolved.id));
@@ -233,6 +233,7 @@ impl Judge {
             }
             self.step(now, settlement.job, settlement.next.state());
             self.fits(now, scenario, settlement);
+            self.saw(named(settlement));
             let off = self
                 .books
                 .orders
@@ -304,6 +305,27 @@ impl Judge {
             let who = format!("{} at idp{}", person.text(), job.vendor);
             self.violate(now, format!("{:?} is {wrong} ({who})", settlement.job));
         }
+    }
+}
+
+/// What became of a job, in words.
+fn named(settlement: &Settlement) -> &'static str {
+    let detail = &settlement.detail;
+    match &settlement.next {
+        Next::Confirmed { .. } if detail.shared_with.is_some() => "confirmed by another job's call",
+        Next::Confirmed { .. } if detail.outcome == Some(OutcomeName::ConfirmedByEvidence) => {
+            "confirmed by evidence"
+        }
+        Next::Confirmed { .. } => "confirmed",
+        Next::Gone => "gone",
+        Next::Refused => "refused",
+        Next::Parked => "parked",
+        Next::Waiting { why, .. } => match why {
+            WaitReason::Throttled => "waiting: throttled",
+            WaitReason::Transient => "waiting: transient",
+            WaitReason::Unknown => "waiting: unknown",
+            WaitReason::Lane => "waiting: lane",
+        },
     }
 }
 

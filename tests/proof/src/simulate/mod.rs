@@ -20,6 +20,7 @@ mod verdict;
 mod ways;
 mod world;
 
+use std::collections::BTreeMap;
 use std::io::Write as _;
 use std::process::ExitCode;
 use std::sync::Arc;
@@ -56,6 +57,9 @@ pub fn run(options: &Options, first: u64) -> Verdict {
     verdict.tell("jobs accepted", tally.jobs);
     verdict.tell("revocations that came in", tally.calls);
     verdict.tell("calls of store and providers", tally.events);
+    for (what, times) in &tally.seen {
+        verdict.tell(*what, times);
+    }
     for (seed, violations) in tally.failures.iter().take(10) {
         verdict.note(format!("seed {seed}: {}", violations.join("; ")));
         verdict.note(format!("  proof simulate --replay {seed}"));
@@ -106,6 +110,8 @@ pub struct Simulated {
     pub jobs: u64,
     /// Revocations that came in at providers.
     pub calls: u64,
+    /// How often what has happened.
+    pub seen: BTreeMap<&'static str, u64>,
     /// Every event, where somebody wants to read them.
     pub trace: String,
 }
@@ -138,6 +144,7 @@ pub fn one(seed: u64, breakage: Breakage, trace: bool) -> Simulated {
                 .map(|order| order.jobs.len() as u64)
                 .sum(),
             calls: judge.ledgers.iter().map(|ledger| ledger.calls).sum(),
+            seen: std::mem::take(&mut judge.seen),
             trace,
         }
     })

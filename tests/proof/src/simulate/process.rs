@@ -40,6 +40,7 @@ impl EngineLock for Lock {
         let free = state.holder.is_none();
         if free {
             state.holder = Some(self.life.id);
+            state.judge.saw("processes that worked");
         }
         Ok(free)
     }

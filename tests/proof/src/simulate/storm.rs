@@ -246,6 +246,7 @@ impl Storm {
     /// A process dies at this instant, wherever it is.
     fn kill(&mut self, id: u32) {
         self.world.tell(id, || "is killed".to_owned());
+        self.world.state().judge.saw("processes killed");
         if let Some(alive) = self.alive.iter().find(|a| a.process.life.id == id) {
             alive.process.life.end();
             alive.task.abort();

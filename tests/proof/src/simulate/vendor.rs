@@ -117,7 +117,8 @@ impl Vendor {
     /// One revocation, from its coming in to its answer.
     async fn end(&self, cx: &Context, target: Target) -> Result<Report, Error> {
         self.world.breathe(&self.life).await;
-        cx.pay(&self.descriptor.first_cost.revoke).await?;
+        pays(cx, &self.descriptor.first_cost.revoke).await?;
+        self.life.goes_on().await;
         let course = self.comes_in(&target);
         let _landing = Landing(self, target.account);
         let hangs = matches!(course.way, Way::Lost { hangs: true, .. });
@@ -334,6 +335,8 @@ impl Vendor {
     async fn reads(&self, cx: &Context, role: Role, n: usize) -> Result<Vec<bool>, Error> {
         let world = &self.world;
         world.breathe(&self.life).await;
+        pays(cx, &Cost::NOTHING).await?;
+        self.life.goes_on().await;
         let (way, fails, short, ms, back_ms) = {
             let state = &mut *world.state();
             let now = world.now();
@@ -437,6 +440,15 @@ impl Vendor {
             at: at.map(|ms| self.at(ms)),
         }
     }
+}
+
+/// Pays for a request that leaves at once, as every connector does.
+async fn pays(cx: &Context, cost: &Cost) -> Result<(), Error> {
+    let mut paid = cx.pay(cost).await?;
+    while !cx.may_leave(paid) {
+        paid = cx.pay_again(cost).await?;
+    }
+    Ok(())
 }
 
 /// The end of a revocation, however it ends.
