@@ -95,6 +95,8 @@ pub struct Context {
 struct Purse {
     prepaid: Cost,
     prepaid_at: Option<Instant>,
+    /// Whether any request of this call has left.
+    has_left: bool,
     waited: Duration,
     waiting_since: Vec<Instant>,
 }
@@ -164,12 +166,25 @@ impl Context {
     /// brought to disk, company waited for; if the lane has shut meanwhile, the request would be a call inside of the
     /// pause that the provider asked for. It then pays again, with [`Context::pay_again`].
     pub fn may_leave(&self, paid: Paid) -> bool {
-        self.port.shut_at().is_none_or(|shut| paid.at > shut)
+        let may = self.port.shut_at().is_none_or(|shut| paid.at > shut);
+        self.purse().has_left |= may;
+        may
     }
 
     /// Pays for a request whose first payment the lane has voided; what was prepaid does not count. Otherwise as
     /// [`Context::pay`].
+    ///
+    /// A revocation of which nothing has left yet does not wait here: its job goes back, so that it can be called off
+    /// and checked against the protected list until it really leaves.
     pub async fn pay_again(&self, cost: &Cost) -> Result<Paid, Error> {
+        if self.order.is_some() && !self.purse().has_left {
+            return Err(Error::new(
+                ErrorKind::Cancelled,
+                Retry::Safe { after: None },
+                "pay",
+                "the lane has shut before the call could leave",
+            ));
+        }
         self.pay_now(cost).await
     }
 

@@ -2,6 +2,8 @@
 
 use super::*;
 use crate::context::Context;
+use crate::error::{ErrorKind, Retry};
+use crate::id::OrderId;
 
 #[tokio::test(start_paused = true)]
 async fn waits_as_long_as_the_vendor_asks() {
@@ -170,6 +172,39 @@ async fn what_was_paid_before_a_pause_leaves_after_it() {
     let start = Instant::now();
     revoke(&lane).await.done(&throttled(3));
     assert!(!cx.may_leave(paid));
+    let again = cx.pay_again(&COST).await.unwrap();
+    assert!(start.elapsed() >= Duration::from_secs(3));
+    assert!(cx.may_leave(again));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_revocation_that_has_not_left_before_a_pause_goes_back() {
+    let lane = lane(vec![]);
+    let early = revoke(&lane).await;
+    let cx = Context::new(Arc::new(lane.clone()))
+        .for_order(OrderId::new())
+        .prepaid(COST, early.paid());
+    let paid = cx.pay(&COST).await.unwrap();
+    revoke(&lane).await.done(&throttled(3));
+    assert!(!cx.may_leave(paid));
+    let start = Instant::now();
+    let error = cx.pay_again(&COST).await.unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::Cancelled);
+    assert_eq!(error.retry(), Retry::Safe { after: None });
+    assert_eq!(start.elapsed(), Duration::ZERO);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_later_request_of_a_revocation_waits_for_the_end_of_a_pause() {
+    let lane = lane(vec![]);
+    let early = revoke(&lane).await;
+    let cx = Context::new(Arc::new(lane.clone()))
+        .for_order(OrderId::new())
+        .prepaid(COST, early.paid());
+    let paid = cx.pay(&COST).await.unwrap();
+    assert!(cx.may_leave(paid));
+    revoke(&lane).await.done(&throttled(3));
+    let start = Instant::now();
     let again = cx.pay_again(&COST).await.unwrap();
     assert!(start.elapsed() >= Duration::from_secs(3));
     assert!(cx.may_leave(again));
