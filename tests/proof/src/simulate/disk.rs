@@ -332,10 +332,9 @@ impl Store for Disk {
             .as_str()
             .strip_prefix("idp")
             .and_then(|n| n.parse().ok());
-        self.judge(|state, _| {
-            state
-                .judge
-                .keeps_lane(index.unwrap_or(0), self.life.id, asked_at);
+        self.judge(|state, now| {
+            let (vendor, by) = (index.unwrap_or(0), self.life.id);
+            state.judge.keeps_lane(now, vendor, by, asked_at);
         });
         self.committed("save_lane", lies).await
     }

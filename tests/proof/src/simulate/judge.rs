@@ -28,6 +28,8 @@ pub(super) struct Judge {
     pub(super) violations: Vec<String>,
     /// When each process was told to stop.
     pub(super) draining: Vec<(ProcessId, u64)>,
+    /// Since when each process knows what others have written down of their lanes.
+    knows_since: BTreeMap<ProcessId, u64>,
     /// How often what has happened: a simulation in which nothing happens shows nothing.
     pub(super) seen: BTreeMap<&'static str, u64>,
     place: u64,
@@ -53,6 +55,7 @@ impl Judge {
             ledgers: (0..vendors).map(|_| Ledger::default()).collect(),
             violations: Vec::new(),
             draining: Vec::new(),
+            knows_since: BTreeMap::new(),
             seen: BTreeMap::new(),
             place: 0,
         }
@@ -100,7 +103,7 @@ impl Judge {
         if !self.books.is_running(vendor, account) {
             found.push("a call is made for no running job".to_owned());
         }
-        if let Some(pause) = self.ledgers[vendor].pause(now, by) {
+        if let Some(pause) = self.pause(now, vendor, by) {
             found.push(format!(
                 "a revocation leaves {} ms before the end of a pause heard at {} ms",
                 pause.until - now,
@@ -142,7 +145,7 @@ impl Judge {
 
     /// A look-up or an evidence read comes in.
     pub(super) fn reads(&mut self, now: u64, vendor: usize, by: ProcessId, what: &str) {
-        if let Some(pause) = self.ledgers[vendor].pause(now, by) {
+        if let Some(pause) = self.pause(now, vendor, by) {
             let early = pause.until - now;
             self.violate(
                 now,
@@ -169,15 +172,27 @@ impl Judge {
             heard_at: now,
             until: now + after,
             by,
-            is_kept: false,
+            kept_at: None,
         });
     }
 
     /// A process has written down what its lane knows.
-    pub(super) fn keeps_lane(&mut self, vendor: usize, by: ProcessId, asked_at: u64) {
+    pub(super) fn keeps_lane(&mut self, now: u64, vendor: usize, by: ProcessId, asked_at: u64) {
         for pause in &mut self.ledgers[vendor].pauses {
-            pause.is_kept |= pause.by == by && pause.heard_at < asked_at;
+            if pause.by == by && pause.heard_at < asked_at {
+                pause.kept_at.get_or_insert(now);
+            }
         }
+    }
+
+    /// A process begins, or takes over: it reads what its lanes must know.
+    pub(super) fn reads_lanes(&mut self, now: u64, by: ProcessId) {
+        self.knows_since.insert(by, now);
+    }
+
+    fn pause(&self, now: u64, vendor: usize, by: ProcessId) -> Option<Pause> {
+        let knows_since = self.knows_since.get(&by).copied().unwrap_or_default();
+        self.ledgers[vendor].pause(now, by, knows_since)
     }
 
     /// A process is gone: nothing of it is in flight, and what it had time to write down binds the next. Only one that
@@ -186,7 +201,10 @@ impl Judge {
         for ledger in &mut self.ledgers {
             ledger.flights.retain(|flight| flight.by != by);
             for pause in &mut ledger.pauses {
-                pause.is_kept |= worked && pause.by == by && pause.heard_at + KEEP_MS < now;
+                let due = pause.heard_at + KEEP_MS;
+                if worked && pause.by == by && due < now {
+                    pause.kept_at.get_or_insert(due);
+                }
             }
         }
     }

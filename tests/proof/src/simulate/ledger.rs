@@ -31,8 +31,8 @@ pub(super) struct Pause {
     pub(super) heard_at: u64,
     pub(super) until: u64,
     pub(super) by: ProcessId,
-    /// Whether it has been written down since, or there was time enough to do so.
-    pub(super) is_kept: bool,
+    /// When it was written down, or should have been.
+    pub(super) kept_at: Option<u64>,
 }
 
 /// A revocation on its way.
@@ -91,11 +91,15 @@ impl Ledger {
         (0..steps as u64).filter(|step| !done(*step)).count() as u64
     }
 
-    /// The pause that binds a process now, if there is one.
-    pub(super) fn pause(&self, now: u64, by: ProcessId) -> Option<Pause> {
-        self.pauses
-            .iter()
-            .find(|p| p.heard_at < now && now < p.until && (p.by == by || p.is_kept))
+    /// The pause that binds a process now, if there is one: what it heard itself, and what was written down before it
+    /// read what its lanes must know.
+    pub(super) fn pause(&self, now: u64, by: ProcessId, knows_since: u64) -> Option<Pause> {
+        let binds = |pause: &&Pause| {
+            pause.by == by || pause.kept_at.is_some_and(|kept_at| kept_at < knows_since)
+        };
+        let mut pauses = self.pauses.iter().filter(binds);
+        pauses
+            .find(|pause| pause.heard_at < now && now < pause.until)
             .copied()
     }
 }

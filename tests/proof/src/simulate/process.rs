@@ -1,6 +1,7 @@
 //! One process: the fleet, the planner and the engine of the product over a simulated disk and simulated providers.
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use rescind_core::config::Guards;
 use rescind_core::engine::fleet::Fleet;
@@ -32,12 +33,17 @@ pub(super) struct Process {
 struct Lock {
     world: Arc<World>,
     life: Arc<Life>,
+    has_followed: AtomicBool,
 }
 
 impl EngineLock for Lock {
     fn try_take(&self) -> Result<bool, StoreError> {
         let state = &mut *self.world.state();
         let free = state.holder.is_none();
+        let has_followed = self.has_followed.swap(true, Ordering::Relaxed);
+        if free && has_followed {
+            state.judge.reads_lanes(self.world.now(), self.life.id);
+        }
         if free {
             state.holder = Some(self.life.id);
             state.judge.saw("processes that worked");
@@ -61,6 +67,7 @@ fn note() -> Note {
 impl Process {
     pub(super) fn new(world: &Arc<World>, id: u32) -> Self {
         let life = Life::new(id);
+        world.state().judge.reads_lanes(world.now(), id);
         Self {
             world: Arc::clone(world),
             disk: Arc::new(Disk::new(world, &life)),
@@ -92,6 +99,7 @@ impl Process {
         let lock = Lock {
             world: Arc::clone(&self.world),
             life: Arc::clone(&self.life),
+            has_followed: AtomicBool::new(false),
         };
         let fleet = self.fleet().await?;
         let seed = self.world.state().dice.roll();

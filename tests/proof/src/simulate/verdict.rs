@@ -67,7 +67,16 @@ pub(super) fn last_look(world: &World) {
             }
             // Where a repeat would do harm, a person decides what nobody can know.
             let may_park = !world.scenario.vendors[vendor].idempotent;
-            let at_its_end = job.state.is_terminal() || (may_park && job.state == JobState::Parked);
+            // Where that happens to many, their order goes on hold again and again: open, and visibly so.
+            let may_hold = world
+                .scenario
+                .vendors
+                .iter()
+                .any(|vendor| !vendor.idempotent);
+            let order = state.judge.books.orders.get(&key.order());
+            let is_held = may_hold && order.is_some_and(|order| order.paused_at.is_some());
+            let may_park = may_park && job.state == JobState::Parked;
+            let at_its_end = job.state.is_terminal() || may_park || is_held;
             if !at_its_end {
                 found.push(format!("{key:?} is lost: it is still {:?}", job.state));
             }
