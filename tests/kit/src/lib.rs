@@ -12,6 +12,7 @@ mod captured;
 mod cases;
 mod fixture;
 mod gate;
+pub mod limiter;
 pub mod model_store;
 mod port;
 pub mod raw;

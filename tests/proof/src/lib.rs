@@ -15,3 +15,4 @@ pub mod report;
 pub mod seed;
 pub mod simulate;
 pub mod speed;
+pub mod throttle;

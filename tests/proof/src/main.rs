@@ -6,7 +6,7 @@ use std::process::ExitCode;
 use clap::{Parser, Subcommand};
 use rescind_proof::machine::Machine;
 use rescind_proof::report::Verdict;
-use rescind_proof::{audit, crash, hostile, lies, power_cut, seed, simulate, speed};
+use rescind_proof::{audit, crash, hostile, lies, power_cut, seed, simulate, speed, throttle};
 
 /// Breaks rescind on purpose, many times, and says what came of it.
 #[derive(Debug, Parser)]
@@ -69,6 +69,13 @@ enum Instrument {
         #[command(flatten)]
         options: speed::Options,
     },
+    /// The whole engine against simulated providers that throttle, under a paused clock; their ledgers judge.
+    Throttle {
+        #[command(flatten)]
+        options: throttle::Options,
+        #[command(flatten)]
+        seed: Seed,
+    },
 }
 
 #[derive(Debug, clap::Args)]
@@ -124,5 +131,8 @@ fn main() -> ExitCode {
                 ExitCode::FAILURE
             }
         },
+        Instrument::Throttle { options, seed } => {
+            tell(Ok(throttle::run(&options, seed.or_fresh())))
+        }
     }
 }

@@ -1,8 +1,9 @@
 use std::time::Duration;
 
+use rescind_testkit::limiter::Limiter;
+
 use crate::budget::Budget;
 
-use super::limiter::Limiter;
 use super::run::Run;
 
 const fn secs(n: u64) -> Duration {

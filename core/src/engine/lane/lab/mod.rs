@@ -1,5 +1,4 @@
 //! A laboratory: simulated providers that throttle in the ways vendors do, under a virtual clock.
 
 mod claims;
-mod limiter;
 mod run;

@@ -3,6 +3,7 @@
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
+use rescind_testkit::limiter::Limiter;
 use tokio::time::{Instant, sleep};
 
 use crate::budget::{Budget, Cost};
@@ -12,7 +13,6 @@ use crate::engine::pacer::Dice;
 use crate::id::ProviderName;
 
 use super::super::{Lane, LaneSettings, Permit, Role, Verdict};
-use super::limiter::Limiter;
 
 pub(super) const COST: Cost = Cost::of("calls", 1);
 

@@ -1,11 +1,11 @@
-//! How a simulated provider counts.
+//! How a simulated provider counts the requests that come in, and what it refuses.
 
 use std::collections::VecDeque;
 use std::time::Duration;
 
 /// A limit as a vendor enforces it; times are the provider's.
 #[derive(Debug, Clone)]
-pub(super) struct Limiter {
+pub struct Limiter {
     shape: Shape,
     /// From an instant on, the limit is this many times as large.
     change: Option<(Duration, f64)>,
@@ -47,16 +47,22 @@ impl Limiter {
         }
     }
 
-    pub(super) fn bucket(per_sec: f64, burst: f64) -> Self {
+    /// A bucket that starts full and refills steadily.
+    #[must_use]
+    pub fn bucket(per_sec: f64, burst: f64) -> Self {
         Self::new(Shape::Bucket { per_sec, burst }, burst)
     }
 
-    pub(super) fn fixed(units: u32, per: Duration) -> Self {
+    /// So many in each window; windows follow one another from the beginning on.
+    #[must_use]
+    pub fn fixed(units: u32, per: Duration) -> Self {
         let units = f64::from(units);
         Self::new(Shape::Fixed { units, per }, units)
     }
 
-    pub(super) fn sliding(units: u32, per: Duration) -> Self {
+    /// So many within any such time.
+    #[must_use]
+    pub fn sliding(units: u32, per: Duration) -> Self {
         let units = f64::from(units);
         let refused_count = false;
         Self::new(
@@ -69,7 +75,9 @@ impl Limiter {
         )
     }
 
-    pub(super) fn penalty(units: u32, per: Duration) -> Self {
+    /// So many within any such time, refused requests counted in.
+    #[must_use]
+    pub fn penalty(units: u32, per: Duration) -> Self {
         let units = f64::from(units);
         let refused_count = true;
         Self::new(
@@ -82,18 +90,23 @@ impl Limiter {
         )
     }
 
-    pub(super) fn changing(mut self, at: Duration, factor: f64) -> Self {
+    /// From this instant on, another limit.
+    #[must_use]
+    pub fn changing(mut self, at: Duration, factor: f64) -> Self {
         self.change = Some((at, factor));
         self
     }
 
-    pub(super) fn silent(mut self) -> Self {
+    /// Its refusals do not say how long to wait.
+    #[must_use]
+    pub fn silent(mut self) -> Self {
         self.says_when = false;
         self
     }
 
     /// How much of the limit is used, for the vendors that say so.
-    pub(super) fn used(&self) -> f64 {
+    #[must_use]
+    pub fn used(&self) -> f64 {
         match self.shape {
             Shape::Bucket { burst, .. } => 1.0 - self.level / burst,
             Shape::Fixed { units, .. } => 1.0 - self.level / (units * self.factor),
@@ -102,7 +115,8 @@ impl Limiter {
     }
 
     /// What a caller that knows everything would get accepted until `end`.
-    pub(super) fn ideal(&self, end: Duration) -> f64 {
+    #[must_use]
+    pub fn ideal(&self, end: Duration) -> f64 {
         let span = |from: Duration, to: Duration, factor: f64| {
             let secs = to.saturating_sub(from).as_secs_f64();
             match self.shape {
@@ -120,8 +134,11 @@ impl Limiter {
         burst + span(Duration::ZERO, at, 1.0) + span(at, end, factor)
     }
 
-    /// One request arrives. `Err` is the wait the refusal asks for.
-    pub(super) fn arrive(&mut self, now: Duration) -> Result<(), Option<Duration>> {
+    /// One request arrives.
+    ///
+    /// # Errors
+    /// When it is refused: the wait that the refusal asks for, if it asks for one.
+    pub fn arrive(&mut self, now: Duration) -> Result<(), Option<Duration>> {
         if let Some((at, factor)) = self.change
             && now >= at
         {
