@@ -81,7 +81,10 @@ pub fn run(options: &Options, seed: u64) -> io::Result<Verdict> {
     let [starting, accepting, working] = outcome.killed;
     let kills = starting + accepting + working;
     verdict.at_least("kills", kills as f64, f64::from(options.kills), "");
-    verdict.tell("  before the first request", starting);
+    verdict.tell(
+        "  before the first request: starting, recovering, staging",
+        starting,
+    );
     verdict.tell("  before the order was accepted", accepting);
     verdict.tell("  at work", working);
     let (orders, people) = outcome.accepted;
