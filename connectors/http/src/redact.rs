@@ -43,6 +43,7 @@ pub fn excerpt(body: &[u8]) -> String {
         return "an HTML or XML page".to_owned();
     }
     let mut out = String::new();
+    let mut is_credential = false;
     // Vendors quote the person they could not find: everything between single quotes is left out.
     for (n, piece) in trimmed.split('\'').enumerate() {
         if n % 2 == 1 {
@@ -51,7 +52,11 @@ pub fn excerpt(body: &[u8]) -> String {
         }
         for word in piece.split_inclusive(|c: char| c.is_whitespace() || c.is_control()) {
             let shown = word.trim_end_matches(|c: char| c.is_whitespace() || c.is_control());
-            out.push_str(if is_private(shown) { "[…]" } else { shown });
+            let hides = is_credential || is_private(shown);
+            out.push_str(if hides { "[…]" } else { shown });
+            if !shown.is_empty() {
+                is_credential = announces_credential(shown);
+            }
             if shown.len() < word.len() && !out.ends_with(' ') {
                 out.push(' ');
             }
@@ -64,7 +69,25 @@ pub fn excerpt(body: &[u8]) -> String {
     short
 }
 
+/// Whether a credential comes next, however short: some servers repeat the request they got, headers included.
+fn announces_credential(word: &str) -> bool {
+    let word = word.to_ascii_lowercase();
+    word.ends_with("bearer") || word.ends_with("basic")
+}
+
 fn is_private(word: &str) -> bool {
+    let lower = word.to_ascii_lowercase();
+    let named = [
+        "secret=",
+        "assertion=",
+        "token=",
+        "password=",
+        "secret\":",
+        "token\":",
+    ];
+    if named.iter().any(|name| lower.contains(name)) {
+        return true;
+    }
     if word.contains('@') || word.contains("%40") {
         return true;
     }
@@ -97,6 +120,14 @@ mod tests {
         );
         assert_eq!(text, "Resource '…' of […] […] not found, token […]");
         assert_eq!(excerpt(b"  <!doctype html><html>"), "an HTML or XML page");
+    }
+
+    #[test]
+    fn a_repeated_request_shows_no_credential_however_short() {
+        let text = excerpt(b"you sent Authorization: Bearer short and client_secret=abc&scope=x");
+        assert_eq!(text, "you sent Authorization: Bearer […] and […]");
+        let text = excerpt(br#"{"authorization":"Bearer  tok\r\nhost: x"}"#);
+        assert!(!text.contains("tok"), "{text}");
     }
 
     #[test]
