@@ -175,3 +175,34 @@ async fn checkpoints_are_copied_outside_the_database() {
     let cut = note::read_copies(&text[..text.len() - 9]).unwrap();
     assert_eq!(cut, copies[..2]);
 }
+
+/// A note that the power cut off must not spoil those after it.
+#[tokio::test]
+async fn a_torn_copy_of_a_checkpoint_harms_no_other() {
+    let path = tempfile::tempdir().unwrap();
+    let copy = path.path().join("copy");
+    let folder = open(&path.path().join("state"), true).unwrap();
+    folder.set_checkpoint_copy(&copy);
+    let store = folder.store();
+    let sign = || async {
+        let denied = Bench::act("order_denied");
+        store.record_denied(denied).await.unwrap();
+        store.checkpoint().await.unwrap();
+    };
+    sign().await;
+    let whole = std::fs::read(&copy).unwrap();
+    sign().await;
+    let two = std::fs::read(&copy).unwrap();
+    for cut in whole.len() + 1..two.len() {
+        for torn in [two[..cut].to_vec(), [&two[..cut], &[0; 99]].concat()] {
+            std::fs::write(&copy, &torn).unwrap();
+            sign().await;
+            let text = std::fs::read(&copy).unwrap();
+            let copies = note::read_copies(&String::from_utf8_lossy(&text)).unwrap();
+            let good =
+                |copy: &Checkpoint| note::open(copy, folder.public_key(), &Ed25519).is_some();
+            assert!(copies.iter().all(good), "cut at {cut}");
+            assert!(copies.len() >= 2, "cut at {cut}");
+        }
+    }
+}

@@ -186,9 +186,10 @@ fn read_copied(file: Option<&Path>) -> Result<Vec<Checkpoint>, Failure> {
     let Some(file) = file else {
         return Ok(Vec::new());
     };
-    let text = std::fs::read_to_string(file)
+    let text = std::fs::read(file)
         .map_err(|error| Failure::usage(format!("{} cannot be read: {error}", file.display())))?;
-    note::read_copies(&text).ok_or_else(|| {
+    // A power failure may cut a note off in the middle of a character.
+    note::read_copies(&String::from_utf8_lossy(&text)).ok_or_else(|| {
         Failure::usage(format!(
             "{} is not a file of signed checkpoints",
             file.display()

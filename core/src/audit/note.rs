@@ -145,19 +145,35 @@ pub fn open(checkpoint: &Checkpoint, key: &PublicKey, verifier: &dyn Verifier) -
 
 /// Reads a file of copied checkpoints: notes with a blank line after each, as `audit.checkpoint_copy` collects them.
 ///
-/// `None` when the text is not that; a last note that was cut off by a power failure is left out.
+/// `None` when the text is not that. Notes that were cut off by a power failure are left out, wherever they stand.
 pub fn read_copies(text: &str) -> Option<Vec<Checkpoint>> {
     let parts: Vec<&str> = text.split("\n\n").collect();
     let (_unfinished, parts) = parts.split_last()?;
-    parts
-        .chunks_exact(2)
-        .map(|note| {
-            Some(Checkpoint {
-                size: note[0].split('\n').nth(1)?.parse().ok()?,
-                note: format!("{}\n\n{}\n", note[0], note[1]),
-            })
-        })
-        .collect()
+    let mut copies = Vec::new();
+    let mut rest = parts;
+    while let Some((text, more)) = rest.split_first() {
+        rest = more;
+        let Some((signature, more)) = more.split_first().filter(|(one, _)| is_signature(one))
+        else {
+            continue;
+        };
+        rest = more;
+        // What ends a note that was cut off may be one line too long.
+        let text = text.trim_start_matches('\n');
+        copies.push(Checkpoint {
+            size: text.split('\n').nth(1)?.parse().ok()?,
+            note: format!("{text}\n\n{signature}\n"),
+        });
+    }
+    (!copies.is_empty() || parts.len() < 2).then_some(copies)
+}
+
+/// Whether this is a whole signature line: its bytes are those of a key's id and an Ed25519 signature.
+fn is_signature(line: &str) -> bool {
+    line.strip_prefix("\u{2014} ")
+        .and_then(|line| line.rsplit_once(' '))
+        .and_then(|(_, signature)| STANDARD.decode(signature).ok())
+        .is_some_and(|bytes| bytes.len() == 68)
 }
 
 #[cfg(test)]

@@ -1,6 +1,7 @@
 //! The one thread that writes: it takes what is queued, commits it with one sync, and then answers.
 
-use std::io::Write as _;
+use std::fs::File;
+use std::io::{Read as _, Seek as _, SeekFrom, Write as _};
 use std::path::{Path, PathBuf};
 use std::sync::mpsc::{Receiver, RecvTimeoutError};
 use std::sync::{Arc, Mutex};
@@ -276,13 +277,38 @@ impl Writer {
     }
 }
 
+/// A note that the power cut off in the middle is ended first, so that it spoils none after it.
 fn append(path: &Path, notes: &[String]) -> std::io::Result<()> {
-    let mut file = private::options().create(true).append(true).open(path)?;
+    let made = !path.exists();
+    let mut file = private::options()
+        .create(true)
+        .read(true)
+        .append(true)
+        .open(path)?;
     let mut text = String::new();
+    if is_cut_off(&mut file)? {
+        text.push_str("\n\n");
+    }
     for note in notes {
         text.push_str(note);
         text.push('\n');
     }
     file.write_all(text.as_bytes())?;
-    file.sync_data()
+    file.sync_data()?;
+    if made {
+        private::sync_name(path)?;
+    }
+    Ok(())
+}
+
+fn is_cut_off(file: &mut File) -> std::io::Result<bool> {
+    let length = file.metadata()?.len();
+    if length == 0 {
+        return Ok(false);
+    }
+    let mut end = [0; 2];
+    let end = &mut end[..usize::from(length > 1) + 1];
+    file.seek(SeekFrom::End(-(end.len() as i64)))?;
+    file.read_exact(end)?;
+    Ok(end != b"\n\n")
 }
