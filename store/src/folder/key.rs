@@ -84,7 +84,7 @@ pub(super) fn load_or_make(path: &Path) -> Result<Ed25519Signer, StoreError> {
     Ed25519Signer::from_seed(&seed)
 }
 
-/// Written aside, synced, then linked to its name, which only one process can do.
+/// Written aside, synced, then linked to its name, which only one process can do; the name is synced, too.
 fn make(path: &Path) -> io::Result<()> {
     let mut random = [0; 40];
     getrandom::fill(&mut random).map_err(|error| io::Error::other(error.to_string()))?;
@@ -99,8 +99,8 @@ fn make(path: &Path) -> io::Result<()> {
         .and_then(|()| fs::hard_link(&aside, path));
     fs::remove_file(&aside)?;
     match linked {
-        Err(error) if error.kind() == io::ErrorKind::AlreadyExists => Ok(()),
-        linked => linked,
+        Err(error) if error.kind() != io::ErrorKind::AlreadyExists => Err(error),
+        _ => private::sync_name(path),
     }
 }
 

@@ -9,12 +9,14 @@ use rescind_core::store::StoreError;
 
 use super::failed;
 
-/// Makes a folder for its owner alone; warns when others may write to one that is there.
+/// Makes a folder for its owner alone, as durable as what will lie in it; warns when others may write to one that is
+/// there.
 pub(super) fn make_folder(path: &Path) -> io::Result<()> {
     if path.is_dir() {
         warn_if_shared(path)?;
         return Ok(());
     }
+    let missing: Vec<&Path> = path.ancestors().take_while(|one| !one.exists()).collect();
     let mut builder = fs::DirBuilder::new();
     builder.recursive(true);
     #[cfg(unix)]
@@ -22,7 +24,24 @@ pub(super) fn make_folder(path: &Path) -> io::Result<()> {
         use std::os::unix::fs::DirBuilderExt as _;
         builder.mode(0o700);
     }
-    builder.create(path)
+    builder.create(path)?;
+    missing.iter().try_for_each(|made| sync_name(made))
+}
+
+/// Syncs the folder that a file or folder lies in: without it the power may take the name away, and what is under it.
+#[cfg(unix)]
+pub(crate) fn sync_name(path: &Path) -> io::Result<()> {
+    let folder = match path.parent() {
+        None => return Ok(()),
+        Some(here) if here.as_os_str().is_empty() => Path::new("."),
+        Some(folder) => folder,
+    };
+    File::open(folder)?.sync_all()
+}
+
+#[cfg(not(unix))]
+pub(crate) fn sync_name(_: &Path) -> io::Result<()> {
+    Ok(())
 }
 
 /// Options that make a file for its owner alone.
@@ -52,7 +71,11 @@ pub(super) fn make_aside(
         .open(&aside)
         .map_err(|error| failed("make", &aside, &error));
     let filled = made
-        .and_then(|_| fill(&aside))
+        .and_then(|file| {
+            fill(&aside)?;
+            file.sync_all()
+                .map_err(|error| failed("sync", &aside, &error))
+        })
         .and_then(|()| match fs::hard_link(&aside, path) {
             Err(error) if error.kind() != io::ErrorKind::AlreadyExists => {
                 Err(failed("make", path, &error))
@@ -60,7 +83,7 @@ pub(super) fn make_aside(
             _ => Ok(()),
         });
     let _ = fs::remove_file(&aside);
-    filled
+    filled.and_then(|()| sync_name(path).map_err(|error| failed("sync", path, &error)))
 }
 
 /// Takes a file that is ours away from everybody else, if it is there.
