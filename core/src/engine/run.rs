@@ -120,6 +120,8 @@ pub(super) async fn run(
     let mark = store.change_mark().await?;
     run.reload().await?;
     let mut tasks = Tasks::new();
+    // They go on while calls in flight end: what a provider asks for then binds the next process, too.
+    let mut keepers = Tasks::new();
     let mut desks = Vec::new();
     for member in parts.fleet.members() {
         member.lane.clear_fault();
@@ -130,7 +132,7 @@ pub(super) async fn run(
         tasks.spawn(settle::settle(Arc::clone(&desk), settled));
         tasks.spawn(evidence::read_back(Arc::clone(&desk)));
         tasks.spawn(protect(Arc::clone(&desk)));
-        tasks.spawn(remember(Arc::clone(&desk)));
+        keepers.spawn(remember(Arc::clone(&desk)));
         desks.push(desk);
     }
     let mut watch = Watch {
@@ -146,9 +148,15 @@ pub(super) async fn run(
         biased;
         () = stop.drain.cancelled() => Ended::Interrupted,
         error = broken(&mut tasks) => return Err(error),
+        error = broken(&mut keepers) => return Err(error),
         ended = watch.until_over() => ended?,
     };
-    wind_down(&run, &mut tasks).await?;
+    tokio::select! {
+        biased;
+        wound_down = wind_down(&run, &mut tasks) => wound_down?,
+        error = broken(&mut keepers) => return Err(error),
+    }
+    keepers.shutdown().await;
     for desk in &desks {
         store
             .save_lane(&desk.member.name, desk.member.lane.memory())
@@ -281,15 +289,11 @@ async fn asked_for(desk: &Desk) {
     }
 }
 
-/// Keeps what the lane has learnt.
+/// Keeps what the lane has learnt, until it is dropped.
 async fn remember(desk: Arc<Desk>) -> Result<(), StoreError> {
     let lane = &desk.member.lane;
     loop {
-        tokio::select! {
-            biased;
-            () = desk.run.draining.cancelled() => return Ok(()),
-            () = lane.memory_changed() => {}
-        }
+        lane.memory_changed().await;
         desk.run
             .store
             .save_lane(&desk.member.name, lane.memory())

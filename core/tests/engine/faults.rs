@@ -245,6 +245,39 @@ async fn what_a_lane_has_learnt_outlives_the_process() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn what_a_lane_learns_while_its_process_stops_outlives_it() {
+    let world = World::plain();
+    let throttle = Retry::Safe {
+        after: Some(secs(600)),
+    };
+    let throttle = Answer::error(ErrorKind::RateLimited, throttle).after(secs(3));
+    world.idp().script("ada", [throttle]);
+    world.idp().script("bob", [Answer::hang()]);
+    let order = world
+        .accept_resolved(&["ada@example.com", "bob@example.com"])
+        .await;
+    let engine = world.engine().await;
+    let stop = Stop::new();
+    let run = engine.run(Goal::Order(order), &stop);
+    let dies = async {
+        tokio::time::sleep(secs(1)).await;
+        stop.drain.cancel();
+        // The answer comes while the calls in flight may still end; then the process is killed.
+        tokio::time::sleep(secs(5)).await;
+    };
+    tokio::select! {
+        _ = run => panic!("it has a call in flight"),
+        () = dies => {}
+    }
+    let memory = world
+        .store
+        .load_lane(&provider("idp"))
+        .await
+        .expect("reads");
+    assert!(memory.is_some_and(|memory| memory.contains("paused_until")));
+}
+
+#[tokio::test(start_paused = true)]
 async fn an_order_that_another_process_accepts_for_another_tenant_is_not_touched() {
     let world = Arc::new(World::new(|b| b.latency(secs(5))));
     world.order(&["ada@example.com"]).await;
