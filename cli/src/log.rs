@@ -124,17 +124,14 @@ fn coloured(text: &str) -> String {
         let colour = piece.split_once('m').filter(|(colour, _)| {
             (colour.bytes()).all(|byte| byte.is_ascii_digit() || byte == b';')
         });
-        match colour {
-            Some((colour, rest)) => {
-                safe.push_str("\u{1b}[");
-                safe.push_str(colour);
-                safe.push('m');
-                safe.push_str(&cell::terminal(rest));
-            }
-            None => {
-                safe.push_str("\\u{1b}[");
-                safe.push_str(&cell::terminal(piece));
-            }
+        if let Some((colour, rest)) = colour {
+            safe.push_str("\u{1b}[");
+            safe.push_str(colour);
+            safe.push('m');
+            safe.push_str(&cell::terminal(rest));
+        } else {
+            safe.push_str("\\u{1b}[");
+            safe.push_str(&cell::terminal(piece));
         }
     }
     safe

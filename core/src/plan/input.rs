@@ -132,15 +132,16 @@ impl Rows {
 #[doc(hidden)]
 pub type PlainRow = (String, Option<u16>, Vec<(u16, String)>);
 
+/// A line, and the row in it or why it holds none.
+#[doc(hidden)]
+pub type ReadRow = (u64, Result<PlainRow, String>);
+
 /// Reads a whole input that is in memory already, for tests that feed hostile bytes in. No part of the interface.
 ///
 /// # Errors
 /// As the planner says them: an input that cannot be read further.
 #[doc(hidden)]
-pub fn read_at_once(
-    bytes: Vec<u8>,
-    providers: Vec<String>,
-) -> Result<Vec<(u64, Result<PlainRow, String>)>, PlanError> {
+pub fn read_at_once(bytes: Vec<u8>, providers: Vec<String>) -> Result<Vec<ReadRow>, PlanError> {
     // There is room for every row: nothing waits.
     let (sender, mut receiver) = mpsc::channel(bytes.len() / BATCH + 2);
     let mut sink = Sink {

@@ -29,7 +29,7 @@ pub use error::{BadRow, BadRows, GuardRefusal, LISTED_ROWS, PlanError, PlanError
 pub use guards::{Confirmation, Given};
 pub use input::Input;
 #[doc(hidden)]
-pub use input::{PlainRow, read_at_once};
+pub use input::{PlainRow, ReadRow, read_at_once};
 pub use people::Progress;
 pub use planner::{Accepted, Plan, Planner, PlannerParts};
 pub use request::PlanRequest;

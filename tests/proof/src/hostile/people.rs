@@ -1,10 +1,10 @@
 //! Lists of people: one identifier a line, CSV, JSON Lines.
 
-use rescind_core::plan::{PlainRow, PlanError, read_at_once};
+use rescind_core::plan::{PlanError, ReadRow, read_at_once};
 
 use super::oracle::{is_hidden, is_presentable};
 
-type Rows = Result<Vec<(u64, Result<PlainRow, String>)>, PlanError>;
+type Rows = Result<Vec<ReadRow>, PlanError>;
 
 const PROVIDERS: [&str; 2] = ["entra", "workspace"];
 
@@ -34,7 +34,7 @@ fn judge(bytes: &[u8], read: &Rows) {
             return;
         }
     };
-    let lines = bytes.iter().filter(|byte| **byte == b'\n').count() as u64 + 1;
+    let lines = bytes.split(|byte| *byte == b'\n').count() as u64;
     assert!(rows.len() as u64 <= lines, "more rows than lines");
     let mut before = 0;
     for (line, row) in rows {

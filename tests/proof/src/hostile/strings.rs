@@ -23,8 +23,8 @@ pub(super) fn text(chance: &mut Chance) -> String {
     let mut text = String::new();
     for _ in 0..chance.between(1, 6) {
         match chance.below(8) {
-            0..4 => text.push_str(*chance.pick::<&str>(TOKENS)),
-            4 | 5 => text.push_str(*chance.pick::<&str>(PLAIN)),
+            0..4 => text.push_str(chance.pick::<&str>(TOKENS)),
+            4 | 5 => text.push_str(chance.pick::<&str>(PLAIN)),
             // The planes in which something lives, and the first 256 characters more often.
             6 => {
                 let limit = *chance.pick(&[0x100, 0x100, 0x3000, 0x1_0000, 0x2_0000, 0x10_ffff]);
@@ -150,12 +150,11 @@ fn without_colours(out: &str) -> String {
     let mut plain = pieces.next().unwrap_or_default().to_owned();
     for piece in pieces {
         let end = piece.find(|c: char| !c.is_ascii_digit() && c != ';');
-        match end.filter(|end| piece[*end..].starts_with('m')) {
-            Some(end) => plain.push_str(&piece[end + 1..]),
-            None => {
-                plain.push('\u{1b}');
-                plain.push_str(piece);
-            }
+        if let Some(end) = end.filter(|end| piece[*end..].starts_with('m')) {
+            plain.push_str(&piece[end + 1..]);
+        } else {
+            plain.push('\u{1b}');
+            plain.push_str(piece);
         }
     }
     plain
