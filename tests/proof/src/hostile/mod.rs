@@ -1,6 +1,6 @@
 //! Feeds hostile bytes to everything that reads from outside, and hostile texts to everything that prints.
 //!
-//! The bodies of the targets are plain functions, so that `fuzz/` runs them under libFuzzer as well.
+//! The bodies of the targets are plain functions of bytes, so that a fuzzer with coverage can drive them as well.
 
 mod address;
 mod configuration;
