@@ -303,12 +303,11 @@ fn append(path: &Path, notes: &[String]) -> std::io::Result<()> {
 
 fn is_cut_off(file: &mut File) -> std::io::Result<bool> {
     let length = file.metadata()?.len();
-    if length == 0 {
-        return Ok(false);
+    if length < 2 {
+        return Ok(length > 0);
     }
     let mut end = [0; 2];
-    let end = &mut end[..usize::from(length > 1) + 1];
-    file.seek(SeekFrom::End(-(end.len() as i64)))?;
-    file.read_exact(end)?;
-    Ok(end != b"\n\n")
+    file.seek(SeekFrom::End(-2))?;
+    file.read_exact(&mut end)?;
+    Ok(end != *b"\n\n")
 }
