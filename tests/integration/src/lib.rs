@@ -5,3 +5,4 @@ pub mod judge;
 pub mod other_graph;
 pub mod program;
 pub mod running;
+pub mod system_calls;
