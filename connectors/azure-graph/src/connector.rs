@@ -85,7 +85,7 @@ fn descriptor(name: ProviderName, kind: ConnectorKind, tenant: &str) -> Descript
     descriptor.budgets = limits::budgets();
     descriptor.first_cost = FirstCosts::new(limits::read(), limits::revoke(), limits::read());
     // 32 batches of 20.
-    descriptor.max_in_flight = 640;
+    descriptor.max_in_flight = 720;
     descriptor.subjects_per_read = 20;
     // A token, a request, and both once more after a 401: each has 30 s.
     descriptor.timeout = Duration::from_secs(120);

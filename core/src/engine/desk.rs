@@ -23,6 +23,10 @@ const LEAST_WINDOW: usize = 512;
 /// The most.
 const MOST_WINDOW: usize = 4_096;
 
+/// For each job in a call, so many are on their way to one or from one: looked up, claimed, settled. A window as large as
+/// the calls alone would let each stage wait for the others.
+const STAGES: usize = 4;
+
 /// A success this recent means that the provider serves others while it fails one.
 const LATELY: Duration = Duration::from_secs(10);
 
@@ -151,7 +155,7 @@ impl From<Fate> for Errand {
 
 impl Desk {
     pub(super) fn new(run: Arc<Run>, member: Arc<Member>) -> Self {
-        let window = (member.max_in_flight as usize).clamp(LEAST_WINDOW, MOST_WINDOW);
+        let window = (STAGES * member.max_in_flight as usize).clamp(LEAST_WINDOW, MOST_WINDOW);
         Self {
             run,
             member,
