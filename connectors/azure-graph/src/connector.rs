@@ -84,7 +84,7 @@ fn descriptor(name: ProviderName, kind: ConnectorKind, tenant: &str) -> Descript
     let mut descriptor = Descriptor::new(name, kind, tenant.to_lowercase());
     descriptor.budgets = limits::budgets();
     descriptor.first_cost = FirstCosts::new(limits::read(), limits::revoke(), limits::read());
-    // 32 batches of 20.
+    // Besides the tenth that is kept for urgent work, 32 batches of 20.
     descriptor.max_in_flight = 720;
     descriptor.subjects_per_read = 20;
     // A token, a request, and both once more after a 401: each has 30 s.

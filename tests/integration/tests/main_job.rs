@@ -87,7 +87,7 @@ async fn an_order_survives_being_killed_in_the_middle() {
         .json();
     balances(&report["counts"]);
     assert_eq!(report["counts"]["confirmed"], PEOPLE);
-    nobody_is_lost(&graph.ledger(), 640);
+    nobody_is_lost(&graph.ledger(), 720);
     run(&desk, &["verify"]).await.exits(0);
     run(&desk, &["audit", "verify"]).await.exits(0);
 }
