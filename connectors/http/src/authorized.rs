@@ -13,6 +13,9 @@ use crate::redact::excerpt;
 use crate::request::Request;
 use crate::token::{Token, TokenCache, TokenSource};
 
+/// So many tokens in a row may be ended by somebody else while one request tries to leave.
+const MOST_RENEWALS: u32 = 5;
+
 /// A client whose requests carry one shared access token.
 #[derive(Debug, Clone)]
 pub struct Authorized {
@@ -37,8 +40,9 @@ impl Authorized {
         self.tokens.get(&self.http, cx).await
     }
 
-    /// Sends with the token. A 401 renews the token once, for everybody who holds the same one, and the request is paid
-    /// and sent once more; a second 401 is [`ErrorKind::Unauthenticated`] for good.
+    /// Sends with the token. A 401 renews the token, once for everybody who holds the same one, and the request is paid and
+    /// sent once more. A second 401 is [`ErrorKind::Unauthenticated`] for good, unless the fresh token has worked for
+    /// somebody: then it was ended, too, and is renewed again, a few times at most.
     ///
     /// # Errors
     /// As [`HttpClient::send`], and what the token endpoint answered. Not cancel-safe in the vendor's eyes.
@@ -57,29 +61,33 @@ impl Authorized {
         cx: &Context,
         paid: Paid,
         cost: Cost,
-        mut request: Request,
+        request: Request,
     ) -> Result<Answer, Error> {
-        let mut again = request.clone();
-        let token = self.token_at_the_door(cx, paid, cost).await?;
-        request.authorize(token.bearer());
-        let answer = self.http.send(cx, Cost::NOTHING, request).await?;
-        if answer.status != StatusCode::UNAUTHORIZED {
-            return Ok(answer);
+        let mut paid = paid;
+        let mut renewals = 0;
+        loop {
+            let token = self.token_at_the_door(cx, paid, cost).await?;
+            let mut attempt = request.clone();
+            attempt.authorize(token.bearer());
+            let answer = self.http.send(cx, Cost::NOTHING, attempt).await?;
+            if answer.status != StatusCode::UNAUTHORIZED {
+                token.has_worked();
+                return Ok(answer);
+            }
+            self.tokens.invalidate(&token);
+            // A token that worked for others and is refused here was ended meanwhile, fresh as it was.
+            let was_ended = token.worked() && renewals < MOST_RENEWALS;
+            if renewals > 0 && !was_ended {
+                return Err(Error::new(
+                    ErrorKind::Unauthenticated,
+                    Retry::Never,
+                    answer.operation,
+                    format!("a fresh access token is refused: {}", excerpt(&answer.body)),
+                ));
+            }
+            renewals += 1;
+            paid = cx.pay(&cost).await?;
         }
-        self.tokens.invalidate(&token);
-        let paid = cx.pay(&cost).await?;
-        let token = self.token_at_the_door(cx, paid, cost).await?;
-        again.authorize(token.bearer());
-        let answer = self.http.send(cx, Cost::NOTHING, again).await?;
-        if answer.status == StatusCode::UNAUTHORIZED {
-            return Err(Error::new(
-                ErrorKind::Unauthenticated,
-                Retry::Never,
-                answer.operation,
-                format!("a fresh access token is refused: {}", excerpt(&answer.body)),
-            ));
-        }
-        Ok(answer)
     }
 
     /// The token of a request that leaves next. It is taken once the request is paid, since a lane may let it wait for

@@ -1,6 +1,7 @@
 //! One access token for everybody: fetched once at a time, renewed early, dropped when the vendor refuses it.
 
 use std::fmt;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, PoisonError, RwLock};
 use std::time::Duration;
 
@@ -45,6 +46,8 @@ pub struct Token {
     header: HeaderValue,
     renew_at: Instant,
     expires_at: Instant,
+    /// Whether the vendor has taken it once.
+    worked: AtomicBool,
 }
 
 impl Token {
@@ -70,12 +73,23 @@ impl Token {
             header,
             renew_at: at(life.saturating_sub(early)),
             expires_at: at(life),
+            worked: AtomicBool::new(false),
         })
     }
 
     /// The value of an `Authorization` header.
     pub fn bearer(&self) -> HeaderValue {
         self.header.clone()
+    }
+
+    /// The vendor has taken it: if it refuses it from now on, somebody has ended it.
+    pub(crate) fn has_worked(&self) {
+        self.worked.store(true, Ordering::Relaxed);
+    }
+
+    /// Whether the vendor took it before.
+    pub(crate) fn worked(&self) -> bool {
+        self.worked.load(Ordering::Relaxed)
     }
 
     /// The token itself, for reading its claims.

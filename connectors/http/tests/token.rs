@@ -271,3 +271,45 @@ async fn a_refusal_shows_its_code() {
     let body = json!({"error": "invalid_client", "error_description": "x"});
     assert!(shown_refusal(401, &body).await.contains("invalid_client"));
 }
+
+/// One request a token: the second with the same one is refused, as when somebody ends tokens all the time.
+#[derive(Debug, Default)]
+struct OnceEach(std::sync::Mutex<std::collections::HashSet<String>>);
+
+impl wiremock::Respond for OnceEach {
+    fn respond(&self, request: &wiremock::Request) -> ResponseTemplate {
+        let token = request.headers["authorization"]
+            .to_str()
+            .unwrap_or_default();
+        let first = self.0.lock().expect("no panic").insert(token.to_owned());
+        if first {
+            return ResponseTemplate::new(200);
+        }
+        // The one that was first has its answer before the others are refused.
+        ResponseTemplate::new(401).set_delay(Duration::from_millis(100))
+    }
+}
+
+#[tokio::test]
+async fn a_token_that_worked_and_was_ended_is_renewed_again() {
+    let vendor = MockServer::start().await;
+    Mock::given(wiremock::matchers::any())
+        .respond_with(OnceEach::default())
+        .mount(&vendor)
+        .await;
+    let http = HttpClient::new(&HttpSettings::default()).expect("a client");
+    let client = Authorized::new(http, Numbered::default());
+    let url = BaseUrl::parse(&vendor.uri())
+        .expect("a URL")
+        .at("/")
+        .build();
+    let ask = async || {
+        let cx = Context::new(Arc::new(PaidPort::unlimited()));
+        let request = Request::get("read", url.clone());
+        client.send(&cx, Cost::of("calls", 1), request).await
+    };
+    let (first, second, third) = tokio::join!(ask(), ask(), ask());
+    for answer in [first, second, third] {
+        assert_eq!(answer.expect("an answer").status, 200);
+    }
+}
