@@ -259,7 +259,11 @@ fn take_away(mut work: Work, covered: usize, how: Tampering, chance: &mut Chance
 
 fn insert(mut work: Work, covered: usize, how: Tampering, chance: &mut Chance) -> Tampered {
     let place = chance.below(covered);
-    let model = chance.below(work.entries.len());
+    let mut model = chance.below(work.entries.len());
+    if how == Tampering::InsertAndRewrite && model == place {
+        // An entry before itself is the record with one more behind it, which nothing signed speaks of.
+        model = (model + 1) % work.entries.len();
+    }
     let mut forged = work.entries[model].clone();
     match how {
         Tampering::InsertCopy => {

@@ -34,7 +34,7 @@ pub(super) enum Json {
 
 impl Json {
     pub(super) fn read(bytes: &[u8]) -> Option<Self> {
-        serde_json::from_slice(bytes).ok()
+        serde_json::from_slice(&without_surrogates(bytes)).ok()
     }
 
     /// Every value that stands under this key.
@@ -151,4 +151,22 @@ pub(super) fn head(bytes: &[u8]) -> (String, &[u8]) {
         None => (bytes, &bytes[bytes.len()..]),
     };
     (String::from_utf8_lossy(line).into_owned(), rest)
+}
+
+/// The same text with every surrogate escape made a plain character. By the grammar an escape without its other half is
+/// JSON all the same; this reader alone would take the whole text for none.
+fn without_surrogates(bytes: &[u8]) -> Vec<u8> {
+    let mut text = bytes.to_vec();
+    let is_hex = |digits: &[u8]| digits.iter().all(u8::is_ascii_hexdigit);
+    for at in 0..text.len().saturating_sub(5) {
+        let escape = &text[at..at + 6];
+        let surrogate = escape[..2] == *b"\\u"
+            && escape[2].eq_ignore_ascii_case(&b'd')
+            && matches!(escape[3], b'8'..=b'9' | b'a'..=b'f' | b'A'..=b'F')
+            && is_hex(&escape[4..]);
+        if surrogate {
+            text[at + 2..at + 6].copy_from_slice(b"fffd");
+        }
+    }
+    text
 }
