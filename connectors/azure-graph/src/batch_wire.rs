@@ -102,7 +102,11 @@ pub(crate) fn read(
     for raw in answer.responses {
         // One item of a wrong shape spoils itself only, and any other that claims its id.
         let Ok(item) = object::<ItemAnswer<'_>>(raw.get().as_bytes()) else {
-            if let Some(place) = id_alone(raw).and_then(|id| place_of(&id, n)) {
+            // Where not even its id can be read, it may be about anybody.
+            let Ok(value) = serde_json::from_str(raw.get()) else {
+                return Ok(std::iter::repeat_with(|| None).take(n).collect());
+            };
+            if let Some(place) = id_alone(&value).and_then(|id| place_of(&id, n)) {
                 replies[place] = Slot::Unclear;
             }
             continue;
@@ -137,8 +141,7 @@ pub(crate) fn load_of(text: &str) -> Option<f64> {
 }
 
 /// The id of an item that cannot be read as a whole.
-fn id_alone(item: &RawValue) -> Option<String> {
-    let item: Value = serde_json::from_str(item.get()).ok()?;
+fn id_alone(item: &Value) -> Option<String> {
     match item.get("id")? {
         Value::String(id) => Some(id.clone()),
         Value::Number(id) => Some(id.to_string()),
@@ -277,6 +280,8 @@ mod tests {
             r#"{"id":1,"status":500}"#,
             r#"{"id":"1 ","status":70000}"#,
             r#"{"id":"1"}"#,
+            r#"{"id":"1","status":404,"body\ud800":{}}"#,
+            r#"{"id\ud800":"1","status":"404"}"#,
         ] {
             let first = r#"{"id":"1","status":200,"body":{"value":true}}"#;
             for json in [

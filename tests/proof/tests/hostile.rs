@@ -6,7 +6,8 @@ use rescind_proof::seed;
 
 #[test]
 fn no_hostile_input_breaks_a_promise() {
-    let seed = seed::or_fresh(None);
+    // A fixed seed: new inputs are for the long form.
+    let seed = 1;
     println!("seed {seed}");
     for target in TARGETS.into_iter().chain([URL]) {
         let corpus = corpus(&target).expect("examples");

@@ -37,6 +37,16 @@ impl Json {
         serde_json::from_slice(&without_surrogates(bytes)).ok()
     }
 
+    /// Whether every reader takes it for JSON.
+    pub(super) fn is_undisputed(bytes: &[u8]) -> bool {
+        serde_json::from_slice::<Self>(bytes).is_ok()
+    }
+
+    /// Whether it is JSON by its grammar, whatever the numbers and names in it are.
+    pub(super) fn is_grammatical(bytes: &[u8]) -> bool {
+        serde_json::from_slice::<serde::de::IgnoredAny>(bytes).is_ok()
+    }
+
     /// Every value that stands under this key.
     pub(super) fn all(&self, key: &str) -> Vec<&Self> {
         match self {
