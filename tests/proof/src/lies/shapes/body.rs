@@ -132,7 +132,7 @@ pub(super) const ENTRA: &[(&str, Behind, Tell)] = &[
         json!(r#"{"value":true}<html>"#),
     ),
     ("yes twice", Doubt, json!(r#"{"value":true}{"value":true}"#)),
-    ("yes, cut", Doubt, json!(r#"{"value":tru"#)),
+    ("yes, cut", Doubt, json!(r#"{"value":t"#)),
     (
         "yes with a comment",
         Doubt,
