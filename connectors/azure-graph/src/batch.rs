@@ -11,7 +11,7 @@ use std::time::Duration;
 use rescind_core::budget::Cost;
 use rescind_core::context::{Context, LanePort, Observation, Paid, Priority};
 use rescind_core::error::{Error, ErrorKind, Retry};
-use rescind_core::id::CorrelationId;
+use rescind_core::id::{CorrelationId, OrderId};
 use rescind_http::{Effect, Request, StatusCode};
 use tokio::sync::{Notify, oneshot};
 
@@ -52,6 +52,7 @@ struct Item {
     operation: &'static str,
     path: String,
     correlation: CorrelationId,
+    order: Option<OrderId>,
     priority: Priority,
     lane: Arc<dyn LanePort>,
     paid: Paid,
@@ -100,6 +101,7 @@ impl Batcher {
             operation,
             path: path.clone(),
             correlation: cx.correlation,
+            order: cx.order,
             priority: cx.priority,
             lane: cx.lane(),
             paid,
@@ -195,11 +197,13 @@ impl Inner {
     async fn depart(self: Arc<Self>, mut items: Vec<Item>) {
         items.retain(|item| !item.reply.is_closed());
         let Some(first) = items.first() else { return };
-        // The most urgent item lends the batch its place in the queue, the first its name and its lane.
+        // The most urgent item lends the batch its place in the queue, the first its name and its lane. One item of an
+        // order is enough to keep the batch from waiting through a pause that voids what was paid for it.
         let priority = items.iter().map(|item| item.priority).min();
         let mut cx = Context::new(Arc::clone(&first.lane))
             .with_priority(priority.unwrap_or(Priority::Normal));
         cx.correlation = first.correlation;
+        cx.order = items.iter().find_map(|item| item.order);
         let first = first.paid;
         if items.len() == 1 {
             self.send_one(&cx, items).await;

@@ -129,6 +129,22 @@ async fn what_does_not_fill_a_batch_still_leaves() {
     assert_eq!(sizes, [20, 20, 5]);
 }
 
+/// While a batch waits through a pause nobody could call it off, nor find that a person in it is protected by now.
+#[tokio::test]
+async fn a_batch_that_a_pause_catches_goes_back_to_its_orders() {
+    let scene = Scene::before(Entra::with_people(PEOPLE))
+        .await
+        .shutting_after(2);
+    let answers = tokio::select! {
+        answers = scene.revoke_together(2) => answers,
+        () = scene.port.somebody_waits() => panic!("the batch waits until it may pay again"),
+    };
+    for answer in answers {
+        assert_eq!(meaning(answer), (ErrorKind::Cancelled, SAFE));
+    }
+    assert_eq!(scene.vendor.api_requests().await.len(), 0);
+}
+
 #[tokio::test]
 async fn each_item_has_an_answer_of_its_own() {
     let entra = Entra::with_people(6);

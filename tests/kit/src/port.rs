@@ -53,10 +53,10 @@ impl PaidPort {
         }
     }
 
-    /// Pays once, and shuts at once: that payment lets nothing leave. The next is paid when it is allowed.
-    pub fn shutting_after_the_first() -> Self {
-        let port = Self::allowing(1);
-        port.state().void = 1;
+    /// Pays `payments` times, and shuts at once: none of them lets anything leave. The next is paid when it is allowed.
+    pub fn shutting_after(payments: usize) -> Self {
+        let port = Self::allowing(payments);
+        port.state().void = payments;
         port
     }
 

@@ -130,7 +130,7 @@ impl Stage {
 
     /// The same stage before a lane that shuts between a payment and its request.
     pub(crate) fn shutting_after_the_first_payment(mut self) -> Self {
-        self.port = Arc::new(PaidPort::shutting_after_the_first());
+        self.port = Arc::new(PaidPort::shutting_after(1));
         self
     }
 

@@ -8,7 +8,7 @@ use rescind_core::config::{ConfigError, HttpSettings, Settings};
 use rescind_core::connector::{BuildContext, Connector, Roles};
 use rescind_core::context::Context;
 use rescind_core::error::Error;
-use rescind_core::id::ProviderName;
+use rescind_core::id::{OrderId, ProviderName};
 use rescind_core::provider::{Account, Directory, Evidence, RevocationProvider, RevokeRequest};
 use rescind_core::report::Report;
 use rescind_core::subject::Subject;
@@ -55,6 +55,12 @@ impl Scene {
         }
     }
 
+    /// The same before a lane that shuts when so many payments were made.
+    pub(crate) fn shutting_after(mut self, payments: usize) -> Self {
+        self.port = Arc::new(PaidPort::shutting_after(payments));
+        self
+    }
+
     pub(crate) fn cx(&self) -> Context {
         Context::new(self.port.clone())
     }
@@ -79,8 +85,10 @@ impl Scene {
             .await
     }
 
+    /// In the name of an order of its own, as the engine does.
     pub(crate) async fn revoke_as(&self, request: &RevokeRequest) -> Result<Report, Error> {
-        self.revocation().revoke(&self.cx(), request).await
+        let cx = self.cx().for_order(OrderId::new());
+        self.revocation().revoke(&cx, request).await
     }
 
     /// The first `n` people at once.
