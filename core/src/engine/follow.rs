@@ -35,10 +35,10 @@ impl Engine {
         stop: &Stop,
     ) -> Result<Ended, EngineError> {
         if lock.try_take()? {
+            self.take_over().await?;
             return self.run(goal, stop).await;
         }
         // A person's acts do not wait for the lock: the working process sees them within a second.
-        let store = self.parts.store.as_ref();
         run::check(&self.parts).await?;
         run::begin(&self.parts, goal).await?;
         loop {
@@ -52,13 +52,19 @@ impl Engine {
                 () = sleep(POLL) => {}
             }
             if lock.try_take()? {
-                // What the lanes knew when this process began is old: the other one has paused and spent since.
-                for member in self.parts.fleet.members() {
-                    member.take_over(store).await?;
-                }
+                self.take_over().await?;
                 return self.work(goal, true, stop).await;
             }
         }
+    }
+
+    /// What the lanes knew when this process began is old: while it planned or followed, another one may have paused
+    /// and spent.
+    async fn take_over(&self) -> Result<(), StoreError> {
+        for member in self.parts.fleet.members() {
+            member.take_over(self.parts.store.as_ref()).await?;
+        }
+        Ok(())
     }
 
     /// Shows where the goal stands, and answers whether the working process can do no more for it: it is reached, or on

@@ -52,6 +52,8 @@ pub struct Member {
     protected: Arc<Protected>,
     clock: Arc<dyn Clock>,
     port: Arc<dyn LanePort>,
+    /// What its lane knows of other processes.
+    known: Mutex<Left>,
     seen: Mutex<HashMap<String, Account>>,
 }
 
@@ -77,11 +79,16 @@ impl Member {
         let max_in_flight = provider.max_in_flight.unwrap_or(descriptor.max_in_flight);
         let budgets = provider.quota.apply(&descriptor.budgets);
         let unlimited = provider.quota == Quota::Unlimited;
-        let (memory, spent) = left_by_others(store, &provider.name, &budgets, clock.now()).await?;
+        let left = left_by_others(store, &provider.name, &budgets, clock.now()).await?;
         let mut settings = LaneSettings::new(provider.name.clone(), budgets.clone(), max_in_flight);
         settings.unlimited = unlimited;
         settings.seed = seed;
-        let lane = Lane::open(settings, Arc::clone(clock), memory.as_deref(), &spent);
+        let lane = Lane::open(
+            settings,
+            Arc::clone(clock),
+            left.memory.as_deref(),
+            &left.spent,
+        );
         let protected = Arc::new(Protected::default());
         let protection: Arc<dyn Protection> = Arc::clone(&protected) as _;
         let layers = LayerSettings::new(
@@ -105,18 +112,22 @@ impl Member {
             clock: Arc::clone(clock),
             port: Arc::new(lane.clone()),
             lane,
+            known: Mutex::new(left),
             seen: Mutex::default(),
         }))
     }
 
-    /// Lets the lane go on where the working process has left it that is gone now.
+    /// Tells the lane what other processes have left since it was opened. What it has met itself meanwhile still holds.
     ///
     /// # Errors
     /// Those of the store.
     pub(super) async fn take_over(&self, store: &dyn Store) -> Result<(), StoreError> {
         let now = self.clock.now();
-        let (memory, spent) = left_by_others(store, &self.name, &self.budgets, now).await?;
-        self.lane.take_over(memory.as_deref(), &spent);
+        let left = left_by_others(store, &self.name, &self.budgets, now).await?;
+        let mut known = self.known.lock().unwrap_or_else(PoisonError::into_inner);
+        let news = left.since(&known);
+        self.lane.take_over(news.memory.as_deref(), &news.spent);
+        *known = left;
         Ok(())
     }
 
@@ -306,17 +317,45 @@ impl Member {
     }
 }
 
-/// The memory of a lane, and what was spent there within its longest budget.
+/// What working processes have left of a lane: its memory, and what was spent there within its longest budget.
+#[derive(Debug, Default)]
+struct Left {
+    memory: Option<String>,
+    spent: Vec<Spent>,
+}
+
+impl Left {
+    /// What is new against `known`.
+    fn since(&self, known: &Self) -> Self {
+        let before = |row: &Spent| {
+            let same = |old: &&Spent| old.at == row.at && old.budget == row.budget;
+            known.spent.iter().find(same).map_or(0, |old| old.units)
+        };
+        let mut spent = self.spent.clone();
+        for row in &mut spent {
+            row.units = row.units.saturating_sub(before(row));
+        }
+        spent.retain(|row| row.units > 0);
+        let memory = (self.memory != known.memory).then(|| self.memory.clone());
+        Self {
+            memory: memory.flatten(),
+            spent,
+        }
+    }
+}
+
 async fn left_by_others(
     store: &dyn Store,
     provider: &ProviderName,
     budgets: &[Budget],
     now: Timestamp,
-) -> Result<(Option<String>, Vec<Spent>), StoreError> {
+) -> Result<Left, StoreError> {
     let longest = budgets.iter().map(|budget| budget.per).max();
     let since = now.checked_sub(longest.unwrap_or_default()).unwrap_or(now);
-    let memory = store.load_lane(provider).await?;
-    Ok((memory, store.spent(provider, since).await?))
+    Ok(Left {
+        memory: store.load_lane(provider).await?,
+        spent: store.spent(provider, since).await?,
+    })
 }
 
 impl fmt::Debug for Member {

@@ -5,6 +5,7 @@ mod ending;
 mod evidence;
 mod fairness;
 mod faults;
+mod following;
 mod outages;
 mod outcomes;
 mod rights;

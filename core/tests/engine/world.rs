@@ -208,6 +208,13 @@ impl Wish {
     }
 }
 
+/// An order for so many people.
+pub(crate) async fn bulk(world: &World, n: usize) -> OrderId {
+    let people = people(n);
+    let people: Vec<&str> = people.iter().map(String::as_str).collect();
+    world.order(&people).await
+}
+
 pub(crate) fn people(n: usize) -> Vec<String> {
     (0..n).map(|i| format!("user{i}@example.com")).collect()
 }

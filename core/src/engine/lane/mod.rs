@@ -45,7 +45,7 @@ struct Inner {
     settings: LaneSettings,
     clock: Arc<dyn Clock>,
     /// When the pacer's clock began.
-    opened: Mutex<Instant>,
+    opened: Instant,
     desk: Mutex<Desk>,
     changed: Notify,
 }
@@ -75,27 +75,44 @@ impl Lane {
         memory: Option<&str>,
         spent: &[Spent],
     ) -> Self {
-        let pacer = pacer(&settings, clock.now(), memory, spent);
+        let budgets = if settings.unlimited {
+            &[][..]
+        } else {
+            &settings.budgets
+        };
+        let pacer = Pacer::new(budgets, settings.seed);
         let desk = Desk::new(pacer, settings.max_in_flight);
-        Self {
+        let lane = Self {
             inner: Arc::new(Inner {
                 settings,
                 clock,
-                opened: Mutex::new(Instant::now()),
+                opened: Instant::now(),
                 desk: Mutex::new(desk),
                 changed: Notify::new(),
             }),
-        }
+        };
+        lane.take_over(memory, spent);
+        lane
     }
 
-    /// Takes over what a working process that is gone has left: its pause, its pace, and what it spent. Calls of this
-    /// lane must not be under way.
+    /// Adds what a working process that is gone has left: its pause where that is the longer one, its pace, and what
+    /// it spent. Calls of this lane must not be under way.
     pub fn take_over(&self, memory: Option<&str>, spent: &[Spent]) {
-        let inner = &self.inner;
-        let fresh = pacer(&inner.settings, inner.clock.now(), memory, spent);
-        let mut desk = self.desk();
-        *inner.opened.lock().unwrap_or_else(PoisonError::into_inner) = Instant::now();
-        desk.pacer = fresh;
+        let now = self.now();
+        let wall = self.inner.clock.now();
+        let mut before: Vec<_> = spent
+            .iter()
+            .map(|row| {
+                // A row stands for a whole second; all of it may have been spent at its end.
+                let end = later(row.at, Duration::from_secs(1)).min(wall);
+                let age = Duration::try_from(wall.duration_since(end)).unwrap_or_default();
+                (age, row.budget.as_str(), f64::from(row.units))
+            })
+            .collect();
+        before.sort_by_key(|row| std::cmp::Reverse(row.0));
+        let learnt = memory.map(|text| memory::read(text, wall));
+        let learnt = learnt.unwrap_or_default();
+        self.desk().pacer.take_over(now, &before, &learnt);
     }
 
     /// What it was opened with.
@@ -263,7 +280,7 @@ impl Lane {
                     tokio::select! {
                         biased;
                         () = bell.notified() => {}
-                        () = tokio::time::sleep_until(self.opened() + until) => {}
+                        () = tokio::time::sleep_until(self.inner.opened + until) => {}
                     }
                 }
             }
@@ -271,15 +288,7 @@ impl Lane {
     }
 
     fn now(&self) -> Duration {
-        self.opened().elapsed()
-    }
-
-    fn opened(&self) -> Instant {
-        *self
-            .inner
-            .opened
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
+        self.inner.opened.elapsed()
     }
 
     fn desk(&self) -> MutexGuard<'_, Desk> {
@@ -334,31 +343,8 @@ impl LanePort for Lane {
 
     fn shut_at(&self) -> Option<Instant> {
         let shut = self.desk().pacer.shut_at()?;
-        Some(self.opened() + shut)
+        Some(self.inner.opened + shut)
     }
-}
-
-/// A pacer that goes on where a former process has left.
-fn pacer(settings: &LaneSettings, now: Timestamp, memory: Option<&str>, spent: &[Spent]) -> Pacer {
-    let mut before: Vec<_> = spent
-        .iter()
-        .map(|row| {
-            // A row stands for a whole second; all of it may have been spent at its end.
-            let end = later(row.at, Duration::from_secs(1)).min(now);
-            let age = Duration::try_from(now.duration_since(end)).unwrap_or_default();
-            (age, row.budget.as_str(), f64::from(row.units))
-        })
-        .collect();
-    before.sort_by_key(|row| std::cmp::Reverse(row.0));
-    let budgets = if settings.unlimited {
-        &[][..]
-    } else {
-        &settings.budgets
-    };
-    let learnt = memory
-        .map(|text| memory::read(text, now))
-        .unwrap_or_default();
-    Pacer::resumed(budgets, &before, &learnt, settings.seed)
 }
 
 impl fmt::Debug for Lane {

@@ -70,7 +70,7 @@ impl Permit {
 
     /// The receipt of its first request.
     pub fn paid(&self) -> Paid {
-        Paid::at(self.lane.opened() + self.sent.at)
+        Paid::at(self.lane.inner.opened + self.sent.at)
     }
 
     /// Whether the call may still leave: the lane has neither paused nor stopped since it was admitted.

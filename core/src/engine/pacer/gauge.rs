@@ -64,38 +64,41 @@ impl Gauge {
         }
     }
 
-    /// A gauge rebuilt from what was spent, oldest first, each as an age. What happened before the record counts as
-    /// spent: the record begins with an empty bucket.
-    pub(super) fn rebuilt(budget: &Budget, now: Duration, spent: &[(Duration, f64)]) -> Self {
-        let mut gauge = Self::full(budget);
-        match &mut gauge.count {
+    /// Counts what others have spent, oldest first, each as an age. What they did before the record counts as spent: the
+    /// record begins with an empty bucket.
+    pub(super) fn was_spent(&mut self, now: Duration, spent: &[(Duration, f64)]) {
+        let ours = self.left(now);
+        match &mut self.count {
             Count::Bucket { level, at } => {
-                let refill = gauge.capacity / gauge.per.as_secs_f64();
+                let refill = self.capacity / self.per.as_secs_f64();
                 let oldest = spent.first().map_or(Duration::ZERO, |(age, _)| *age);
-                let mut age = oldest.max(gauge.per);
+                let mut age = oldest.max(self.per);
                 let mut left = 0.0_f64;
                 for &(then, units) in spent {
                     left = (left + refill * (age.saturating_sub(then)).as_secs_f64())
-                        .min(gauge.capacity);
+                        .min(self.capacity);
                     // It was there, or it would not have been spent.
                     left = (left - units).max(0.0);
                     age = then.min(age);
                 }
-                *level = (left + refill * age.as_secs_f64()).min(gauge.capacity);
+                let theirs = (left + refill * age.as_secs_f64()).min(self.capacity);
+                // A debt of ours stays one.
+                *level = (ours + theirs - self.capacity).max(ours.min(0.0));
                 *at = now;
             }
             Count::Window {
                 spent: slots, out, ..
             } => {
                 for &(age, units) in spent {
-                    if let Some(rest) = gauge.per.checked_sub(age) {
-                        slots.push_back((now + rest, units));
+                    if let Some(rest) = self.per.checked_sub(age) {
+                        let returns = now + rest;
+                        let place = slots.partition_point(|(slot, _)| *slot <= returns);
+                        slots.insert(place, (returns, units));
                         *out += units;
                     }
                 }
             }
         }
-        gauge
     }
 
     pub(super) fn name(&self) -> &'static str {

@@ -29,7 +29,7 @@ const FOREIGN: f64 = 0.1;
 /// A documented budget of which less than this part is used cannot be what a refusal is about.
 const PLENTY: f64 = 0.5;
 
-/// What was spent before this process began: age, budget and units, oldest first.
+/// What other processes have spent: age, budget and units, oldest first.
 pub(super) type SpentBefore<'a> = (Duration, &'a str, f64);
 
 /// Pays one lane's requests. Time is given as the time since the lane was opened.
@@ -89,33 +89,24 @@ impl Pacer {
         }
     }
 
-    /// A pacer that goes on where another process stopped.
-    pub(super) fn resumed(
-        budgets: &[Budget],
-        spent: &[SpentBefore<'_>],
-        learnt: &Learnt,
-        seed: u64,
-    ) -> Self {
-        let now = Duration::ZERO;
-        let mut pacer = Self::new(budgets, seed);
-        pacer.gauges = budgets
-            .iter()
-            .map(|budget| {
-                let of_it: Vec<_> = spent
-                    .iter()
-                    .filter(|(_, name, _)| *name == budget.name)
-                    .map(|&(age, _, units)| (age, units))
-                    .collect();
-                Gauge::rebuilt(budget, now, &of_it)
-            })
-            .collect();
-        if let Some((until, why)) = learnt.pause {
-            pacer.gate = Gate::shut(until, why, learnt.in_a_row);
+    /// Goes on where another process stopped as well: of two pauses the longer one holds, and both have spent.
+    pub(super) fn take_over(&mut self, now: Duration, spent: &[SpentBefore<'_>], learnt: &Learnt) {
+        for gauge in &mut self.gauges {
+            let of_it: Vec<_> = spent
+                .iter()
+                .filter(|(_, name, _)| *name == gauge.name())
+                .map(|&(age, _, units)| (age, units))
+                .collect();
+            gauge.was_spent(now, &of_it);
+        }
+        if let Some((rest, why)) = learnt.pause
+            && self.pause().is_none_or(|(until, _)| until < now + rest)
+        {
+            self.gate = Gate::shut(now + rest, why, learnt.in_a_row);
         }
         if let Some(rate) = learnt.rate {
-            pacer.pace = Pace::learnt(rate);
+            self.pace = Pace::learnt(now, rate);
         }
-        pacer
     }
 
     /// What the next process should know.

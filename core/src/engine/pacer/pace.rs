@@ -67,11 +67,11 @@ impl Pace {
     }
 
     /// The pace that a former process had learnt.
-    pub(super) fn learnt(rate: f64) -> Self {
+    pub(super) fn learnt(now: Duration, rate: f64) -> Self {
         Self {
             climb: Some(Climb {
                 hold: REMEMBERED_HOLD,
-                ..Climb::steady(Duration::ZERO, rate)
+                ..Climb::steady(now, rate)
             }),
             ..Self::default()
         }

@@ -36,7 +36,7 @@ async fn an_urgent_person_is_admitted_within_a_second_while_bulk_runs() {
                 start.elapsed() < Duration::from_secs(1),
                 "{:?} at {:?}, {:?}",
                 start.elapsed(),
-                lane.opened().elapsed(),
+                lane.inner.opened.elapsed(),
                 lane.settings().budgets
             );
             drop(urgent);
