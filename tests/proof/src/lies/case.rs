@@ -23,8 +23,9 @@ use tokio::time::Instant;
 use super::liar::Liar;
 use super::shapes::{Lie, Vendor};
 
-/// How long a lie is listened to at most, and one that only time-outs end: a request may take 35 seconds, and the
-/// procedure at Google has four steps, none of which hides another.
+/// How long a lie is listened to at most; and one that only time-outs end (a request may take 35 seconds, and the
+/// procedure at Google has four steps, none of which hides another), or one that the watermark has to settle, however
+/// busy the machine is.
 const PATIENCE: Duration = Duration::from_secs(40);
 const LONG_PATIENCE: Duration = Duration::from_secs(200);
 
@@ -41,6 +42,8 @@ pub(super) struct Outcome {
     /// What the ledger holds: times it was done, and whether all of it is.
     pub(super) times: u32,
     done: bool,
+    /// What the job itself says: its attempts, why it waits, and its last error.
+    pub(super) story: String,
 }
 
 impl Outcome {
@@ -71,7 +74,7 @@ pub(super) async fn tell(
     let provider = provider(sandbox, folder, lie.vendor, &liar.url());
     accept(&store, &provider, &names(sandbox, lie.vendor, people)).await;
     clock.catch_up();
-    let ended = run(&store, provider, clock, lie.slow, effect).await;
+    let ended = run(&store, provider, clock, lie, effect).await;
     let outcomes = store
         .all_jobs()
         .iter()
@@ -86,7 +89,7 @@ async fn run(
     store: &Arc<ModelStore>,
     provider: ConfiguredProvider,
     clock: Arc<Late>,
-    slow: bool,
+    lie: Lie,
     effect: bool,
 ) -> bool {
     let clock: Arc<dyn Clock> = clock;
@@ -99,10 +102,11 @@ async fn run(
     let stop = Stop::new();
     let halt = stop.clone();
     let mut running = tokio::spawn(async move { engine.run(Goal::Everything, &stop).await });
-    let (patience, calls) = match (slow, effect) {
-        (true, true) => (LONG_PATIENCE, ENOUGH_CALLS),
-        (true, false) => (LONG_PATIENCE, 1),
-        (false, _) => (PATIENCE, ENOUGH_CALLS),
+    let calls = if lie.slow && !effect { 1 } else { ENOUGH_CALLS };
+    let patience = if lie.slow || (effect && lie.leaves_doubt()) {
+        LONG_PATIENCE
+    } else {
+        PATIENCE
     };
     let deadline = Instant::now() + patience;
     let is_over = |job: &Job| match job.state {
@@ -117,7 +121,7 @@ async fn run(
         tokio::time::sleep(Duration::from_millis(20)).await;
     }
     let in_a_call = |job: &Job| job.state == JobState::Running;
-    let hangs = slow && store.all_jobs().iter().any(in_a_call);
+    let hangs = lie.slow && store.all_jobs().iter().any(in_a_call);
     halt.drain.cancel();
     let back = tokio::time::timeout(Duration::from_secs(30), &mut running).await;
     back.is_ok() && !hangs
@@ -139,7 +143,16 @@ fn outcome(sandbox: &Sandbox, vendor: Vendor, job: &Job, person: Person) -> Outc
         state: job.state,
         times,
         done,
+        story: story(job),
     }
+}
+
+fn story(job: &Job) -> String {
+    let why = job.waiting.map(|why| format!(", waits: {why:?}"));
+    let error = job.detail.error.as_ref();
+    let error = error.map(|error| format!(", {:?}: {}", error.kind, error.message));
+    let (why, error) = (why.unwrap_or_default(), error.unwrap_or_default());
+    format!("{} attempts{why}{error}", job.attempts)
 }
 
 fn names(sandbox: &Sandbox, vendor: Vendor, people: &[Person]) -> Vec<String> {

@@ -197,8 +197,8 @@ impl Tally {
             if effect && lie.leaves_doubt() {
                 self.doubts += 1;
                 if !outcome.is_settled_by_proof() {
-                    let (state, times) = (outcome.state, outcome.times);
-                    let line = format!("{} ({state:?} after {times} calls)", told());
+                    let (state, times, story) = (outcome.state, outcome.times, &outcome.story);
+                    let line = format!("{} ({state:?} after {times} calls; {story})", told());
                     self.unsettled.push(line);
                 }
             }
