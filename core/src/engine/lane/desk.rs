@@ -68,7 +68,8 @@ impl Desk {
             self.serve(now);
             for waiter in self.queue.heads() {
                 if waiter.wish.priority <= wish.priority && self.has_place(&waiter.wish) {
-                    self.pacer.keep(&mut kept, &waiter.wish.cost);
+                    self.pacer
+                        .keep(&mut kept, &waiter.wish.cost, waiter.wish.kind());
                 }
                 if waiter.wish.priority <= wish.priority && same_line(&waiter.wish, wish) {
                     return None;
@@ -190,7 +191,7 @@ impl Desk {
                     }
                     Leave::At(when) => {
                         due = Some(due.map_or(when, |at| at.min(when)));
-                        self.pacer.keep(&mut kept, &wish.cost);
+                        self.pacer.keep(&mut kept, &wish.cost, wish.kind());
                     }
                 }
             }
@@ -220,14 +221,11 @@ impl Desk {
         if wish.place.is_none() && self.pacer.is_probing() && self.calls == 1 {
             return Leave::Now { as_probe: true };
         }
-        let urgent = wish.priority == Priority::Urgent;
-        self.pacer.ask(now, &wish.cost, kept, urgent)
+        self.pacer.ask(now, &wish.cost, kept, wish.kind())
     }
 
     fn take(&mut self, now: Duration, wish: &Wish) -> Sent {
-        let sent = self
-            .pacer
-            .take(now, &wish.cost, wish.priority == Priority::Urgent);
+        let sent = self.pacer.take(now, &wish.cost, wish.kind());
         match wish.place {
             Some((role, people)) => {
                 self.in_flight[role as usize] += people;

@@ -25,6 +25,8 @@ struct Memory {
     in_a_row: u32,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     rate_per_sec: Option<f64>,
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    reads_count: bool,
 }
 
 pub(super) fn write(learnt: &Learnt, now: Timestamp) -> String {
@@ -34,6 +36,7 @@ pub(super) fn write(learnt: &Learnt, now: Timestamp) -> String {
         why: learnt.pause.map(|(_, why)| why),
         in_a_row: learnt.in_a_row,
         rate_per_sec: learnt.rate,
+        reads_count: learnt.reads_count,
     };
     serde_json::to_string(&memory).unwrap_or_default()
 }
@@ -55,5 +58,6 @@ pub(super) fn read(text: &str, now: Timestamp) -> Learnt {
         rate: memory
             .rate_per_sec
             .filter(|rate| fresh && rate.is_finite() && *rate > 0.0),
+        reads_count: memory.reads_count,
     }
 }

@@ -7,6 +7,7 @@ use tokio::sync::Notify;
 
 use crate::budget::Cost;
 use crate::context::Priority;
+use crate::engine::pacer::Kind;
 
 use super::Role;
 use super::fault::CLASSES;
@@ -26,6 +27,16 @@ pub(super) struct Wish {
     pub(super) place: Option<(Role, u32)>,
     pub(super) cost: Cost,
     pub(super) priority: Priority,
+}
+
+impl Wish {
+    /// What the pacer has to know. A later request of a call may be a write of its procedure.
+    pub(super) fn kind(&self) -> Kind {
+        Kind {
+            urgent: self.priority == Priority::Urgent,
+            read: self.place.is_some_and(|(role, _)| role != Role::Revoke),
+        }
+    }
 }
 
 /// One line for each class and kind of wish, so that one role's full house does not stop another.

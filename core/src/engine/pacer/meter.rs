@@ -27,6 +27,13 @@ impl Meter {
         self.total += weight;
     }
 
+    /// Counts what another one that began at the same time has counted.
+    pub(super) fn join(&mut self, other: &Self) {
+        self.slots.extend(&other.slots);
+        self.slots.make_contiguous().sort_by_key(|(slot, _)| *slot);
+        self.total += other.total;
+    }
+
     /// Begins anew.
     pub(super) fn begin(&mut self, now: Duration) {
         self.begun = now;

@@ -56,10 +56,20 @@ pub(super) enum Leave {
     At(Duration),
 }
 
+/// What a request is, beside its cost.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Kind {
+    /// It may take what is reserved.
+    pub(super) urgent: bool,
+    /// It belongs to a call that only reads.
+    pub(super) read: bool,
+}
+
 /// Tells what left, so that its answer can be told from others.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub(super) struct Sent {
     pub(super) weight: f64,
+    pub(super) read: bool,
     pub(super) epoch: u64,
     pub(super) probe: bool,
     pub(super) at: Duration,
@@ -74,6 +84,8 @@ pub(super) struct Learnt {
     pub(super) in_a_row: u32,
     /// The pace, in requests a second.
     pub(super) rate: Option<f64>,
+    /// Whether reads count in it.
+    pub(super) reads_count: bool,
 }
 
 impl Pacer {
@@ -105,7 +117,7 @@ impl Pacer {
             self.gate = Gate::shut(now + rest, why, learnt.in_a_row);
         }
         if let Some(rate) = learnt.rate {
-            self.pace = Pace::learnt(now, rate);
+            self.pace = Pace::learnt(now, rate, learnt.reads_count);
         }
     }
 
@@ -118,6 +130,7 @@ impl Pacer {
                 .map(|(until, why)| (until.saturating_sub(now), why)),
             in_a_row: self.gate.in_a_row(),
             rate: self.pace.target(),
+            reads_count: self.pace.reads_count(),
         }
     }
 
@@ -127,13 +140,13 @@ impl Pacer {
     }
 
     /// Whether a request of this cost may leave, leaving `kept` for those who came before.
-    pub(super) fn ask(&self, now: Duration, cost: &Cost, kept: &Kept, urgent: bool) -> Leave {
+    pub(super) fn ask(&self, now: Duration, cost: &Cost, kept: &Kept, kind: Kind) -> Leave {
         let as_probe = match self.gate.way(now) {
             Way::Blocked(until) => return Leave::At(until),
             Way::AsProbe => true,
             Way::Free => false,
         };
-        let mut when = if as_probe {
+        let mut when = if as_probe || !self.pace.counts(kind.read) {
             now
         } else {
             self.pace.ready_at(now, weight(cost) + kept.weight)
@@ -141,7 +154,7 @@ impl Pacer {
         for (i, gauge) in self.gauges.iter().enumerate() {
             let units = f64::from(cost.units_of(gauge.name()));
             if units > 0.0 {
-                when = when.max(gauge.ready_at(now, units, kept.of(i), urgent));
+                when = when.max(gauge.ready_at(now, units, kept.of(i), kind.urgent));
             }
         }
         if when <= now {
@@ -152,8 +165,10 @@ impl Pacer {
     }
 
     /// Somebody waits for this: those behind leave it alone.
-    pub(super) fn keep(&self, kept: &mut Kept, cost: &Cost) {
-        kept.weight += weight(cost);
+    pub(super) fn keep(&self, kept: &mut Kept, cost: &Cost, kind: Kind) {
+        if self.pace.counts(kind.read) {
+            kept.weight += weight(cost);
+        }
         kept.units.resize(self.gauges.len(), 0.0);
         for (gauge, units) in self.gauges.iter().zip(&mut kept.units) {
             *units += f64::from(cost.units_of(gauge.name()));
@@ -161,7 +176,7 @@ impl Pacer {
     }
 
     /// A request leaves.
-    pub(super) fn take(&mut self, now: Duration, cost: &Cost, urgent: bool) -> Sent {
+    pub(super) fn take(&mut self, now: Duration, cost: &Cost, kind: Kind) -> Sent {
         let probe = self.gate.way(now) == Way::AsProbe;
         if probe {
             self.gate.probe_left(now);
@@ -169,13 +184,16 @@ impl Pacer {
         for gauge in &mut self.gauges {
             let units = f64::from(cost.units_of(gauge.name()));
             if units > 0.0 {
-                gauge.take(now, units, urgent);
+                gauge.take(now, units, kind.urgent);
             }
         }
         let weight = weight(cost);
-        self.pace.take(now, weight);
+        if self.pace.counts(kind.read) {
+            self.pace.take(now, weight);
+        }
         Sent {
             weight,
+            read: kind.read,
             epoch: self.gate.epoch(),
             at: now,
             probe,
@@ -190,7 +208,9 @@ impl Pacer {
                 gauge.give_back(now, units);
             }
         }
-        self.pace.give_back(sent.weight);
+        if self.pace.counts(sent.read) {
+            self.pace.give_back(sent.weight);
+        }
         if sent.probe {
             self.gate.probe_said_nothing(now);
         }
@@ -198,13 +218,13 @@ impl Pacer {
 
     /// A request left that reports no answer of its own.
     pub(super) fn sent_unreported(&mut self, now: Duration, sent: &Sent) {
-        self.pace.accepted(now, sent.weight, false);
+        self.pace.accepted(now, sent, false);
     }
 
     /// A call was answered and not refused.
     pub(super) fn answered(&mut self, now: Duration, sent: &Sent) {
         let old = sent.epoch < self.gate.epoch();
-        self.pace.accepted(now, sent.weight, old);
+        self.pace.accepted(now, sent, old);
         let change = self.gate.answered(now, sent.probe);
         self.apply(now, change);
     }
@@ -216,6 +236,9 @@ impl Pacer {
         sent: Option<&Sent>,
         after: Option<Duration>,
     ) {
+        if sent.is_some_and(|sent| sent.read) {
+            self.pace.reads_are_refused();
+        }
         // A call of many requests outlives a pause; long after it, its news is news.
         let late = self.gate.open_for(now) < Duration::from_secs(5);
         let old = sent.is_some_and(|sent| !sent.probe && sent.epoch < self.gate.epoch() && late);

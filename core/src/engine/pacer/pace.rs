@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use super::Sent;
 use super::bracket::{Bracket, Seen};
 use super::climb::Climb;
 use super::meter::Meter;
@@ -29,6 +30,10 @@ pub(super) struct Pace {
     bracket: Bracket,
     noise: Noise,
     meter: Meter,
+    /// Vendors count reads apart from writes, or with them, or not at all: they count from the first refused one on.
+    reads_count: bool,
+    /// The reads that were accepted while they did not.
+    reads: Meter,
     event: Option<Event>,
     load: Option<Load>,
     /// People in the calls of one role, while the pace is not well known.
@@ -67,8 +72,9 @@ impl Pace {
     }
 
     /// The pace that a former process had learnt.
-    pub(super) fn learnt(now: Duration, rate: f64) -> Self {
+    pub(super) fn learnt(now: Duration, rate: f64, reads_count: bool) -> Self {
         Self {
+            reads_count,
             climb: Some(Climb {
                 hold: REMEMBERED_HOLD,
                 ..Climb::steady(now, rate)
@@ -80,6 +86,24 @@ impl Pace {
     /// The rate it is climbing to.
     pub(super) fn target(&self) -> Option<f64> {
         self.climb.map(|climb| climb.hoped)
+    }
+
+    /// Whether the limit that refuses counts reads.
+    pub(super) fn reads_count(&self) -> bool {
+        self.reads_count
+    }
+
+    /// Whether a request has to do with the pace.
+    pub(super) fn counts(&self, read: bool) -> bool {
+        self.reads_count || !read
+    }
+
+    /// A read was refused: what was accepted of them counts, too.
+    pub(super) fn reads_are_refused(&mut self) {
+        if !self.reads_count {
+            self.reads_count = true;
+            self.meter.join(&std::mem::take(&mut self.reads));
+        }
     }
 
     /// Requests accepted a second, of late.
@@ -128,7 +152,12 @@ impl Pace {
     }
 
     /// A call was answered and not refused; `old`: it had left before the last throttle.
-    pub(super) fn accepted(&mut self, now: Duration, weight: f64, old: bool) {
+    pub(super) fn accepted(&mut self, now: Duration, sent: &Sent, old: bool) {
+        let weight = sent.weight;
+        if !self.counts(sent.read) {
+            self.reads.add(now, weight);
+            return;
+        }
         match &mut self.event {
             Some(event) if old => event.late += weight,
             _ => self.meter.add(now, weight),
@@ -248,6 +277,7 @@ impl Pace {
         self.climb = Some(climb);
         self.window = None;
         self.meter.begin(now);
+        self.reads.begin(now);
         self.tokens = 0.0;
         self.at = now;
     }

@@ -4,6 +4,7 @@ mod health;
 mod pause;
 mod queue;
 mod quota;
+mod reads;
 
 use super::*;
 use crate::budget::Budget;
