@@ -132,14 +132,17 @@ impl Pace {
     }
 
     pub(super) fn take(&mut self, now: Duration, weight: f64) {
+        self.forget_load(now);
         if let Some(rate) = self.rate(now) {
             let passed = now.saturating_sub(self.at);
             let next = Duration::from_secs_f64(((1.0 - self.tokens).max(0.0) / rate).min(3600.0));
-            if let Some(climb) = &mut self.climb
-                && let Some(idle) = passed.checked_sub(next.mul_f64(1.3) + BLINK)
-            {
-                // Nobody pressed: time in which the pace was not tried teaches nothing.
-                climb.since += idle;
+            if let Some(climb) = &mut self.climb {
+                // Time in which the pace was not tried teaches nothing: something else held, or nobody pressed.
+                if rate < climb.rate(now) {
+                    climb.since += passed.min(now.saturating_sub(climb.since));
+                } else if let Some(idle) = passed.checked_sub(next.mul_f64(1.3) + BLINK) {
+                    climb.since += idle;
+                }
             }
             let gained = passed.as_secs_f64() * rate;
             self.tokens = (self.tokens + gained).min(most_saved(rate)) - weight;
@@ -196,6 +199,20 @@ impl Pace {
             base,
             part,
         });
+    }
+
+    /// The vendor has not said for a while that much is used. Where nothing else is known of the pace, what it accepted so
+    /// far is where to go on from: whatever fits in flight would be the next burst.
+    fn forget_load(&mut self, now: Duration) {
+        if self.load.is_none() || self.load_now(now).is_some() {
+            return;
+        }
+        self.load = None;
+        if self.climb.is_none() {
+            let open = now.saturating_sub(self.meter.begun()).as_secs_f64();
+            let rate = self.meter.total().max(1.0) / open.max(1.0);
+            self.begin(now, Climb::at_once(now, rate));
+        }
     }
 
     /// A throttle that is news; `plenty`: the documents say that much was left.

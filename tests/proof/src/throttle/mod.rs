@@ -55,6 +55,12 @@ fn rates(verdict: &mut Verdict, only: Option<&str>, seed: u64) {
         }
         progress(rate.name);
         let found = rate.run(seed);
+        progress(&format!(
+            "  {:.1} % of the ideal, {:.2} % refused, {} early",
+            found.of_ideal * 100.0,
+            found.refused * 100.0,
+            found.early
+        ));
         early += found.early;
         false_confirmations += found.false_confirmations;
         let name = |what| format!("{}, {} s: {what}", rate.name, rate.lasts.as_secs());

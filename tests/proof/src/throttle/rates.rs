@@ -101,6 +101,13 @@ fn untold(nature: Nature) -> Nature {
     }
 }
 
+fn looking_up(nature: Nature) -> Nature {
+    Nature {
+        directory: true,
+        ..nature
+    }
+}
+
 /// Every shape of limit; with what the documents say, and without.
 pub(super) fn all() -> Vec<Rate> {
     let bucket = || Limiter::bucket(100.0, 100.0);
@@ -135,6 +142,19 @@ pub(super) fn all() -> Vec<Rate> {
         noisy(50, 0.75, google()),
         Rate::new("bucket, told", Nature::of(bucket()).told(per_sec(100)), 900),
         Rate::new("bucket, not told", Nature::of(bucket()), 900),
+        Rate::new(
+            "bucket of writes, look-ups free, not told",
+            looking_up(Nature::of(bucket())),
+            900,
+        ),
+        Rate::new(
+            "bucket of all requests, look-ups too, not told",
+            Nature {
+                units: Some(bucket()),
+                ..looking_up(Nature::of(Limiter::bucket(1e6, 1e6)))
+            },
+            900,
+        ),
         Rate::new(
             "bucket that says no wait",
             Nature::of(bucket().silent()),

@@ -161,9 +161,13 @@ impl Vendor {
         look(&self.state().ledger)
     }
 
-    /// What a caller that knows everything would get accepted in this time.
+    /// How many people a caller that knows everything would get served in this time.
     pub(super) fn ideal(&self, within: Duration) -> f64 {
-        self.inner.nature.writes.ideal(within)
+        let nature = &self.inner.nature;
+        let each = if nature.directory { 2.0 } else { 1.0 };
+        let units = nature.units.as_ref();
+        let units = units.map_or(f64::INFINITY, |units| units.ideal(within) / each);
+        nature.writes.ideal(within).min(units)
     }
 
     pub(super) fn goes_down(&self, down: bool) {

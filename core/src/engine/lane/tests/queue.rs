@@ -103,6 +103,25 @@ async fn a_load_that_is_no_number_changes_no_pace() {
     }
 }
 
+/// A vendor that warns before it refuses has taught a pace: the silence after the warning is no leave for a burst.
+#[tokio::test(start_paused = true)]
+async fn no_burst_follows_a_warning_of_the_vendor() {
+    let lane = lane(Vec::new());
+    for _ in 0..100 {
+        revoke(&lane).await.done(&Verdict::Served);
+    }
+    lane.observe(Observation::Load(1.0));
+    let start = Instant::now();
+    let mut sent = 0;
+    while start.elapsed() < Duration::from_secs(10) {
+        revoke(&lane).await.done(&Verdict::Served);
+        sent += 1;
+        let most = 40.0 + 100.0 * start.elapsed().as_secs_f64();
+        assert!(f64::from(sent) < most, "{sent} in {:?}", start.elapsed());
+    }
+    assert!(sent > 200, "{sent}");
+}
+
 #[tokio::test(start_paused = true)]
 async fn a_dear_request_is_not_starved_by_cheap_ones() {
     let lane = lane(vec![Budget::bucket("calls", 100, Duration::from_secs(10))]);
