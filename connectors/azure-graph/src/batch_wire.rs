@@ -102,11 +102,15 @@ pub(crate) fn read(
     for raw in answer.responses {
         // One item of a wrong shape spoils itself only, and any other that claims its id.
         let Ok(item) = object::<ItemAnswer<'_>>(raw.get().as_bytes()) else {
-            // Where not even its id can be read, it may be about anybody.
-            let Ok(value) = serde_json::from_str(raw.get()) else {
+            if !raw.get().starts_with('{') {
+                // It is about nobody.
+                continue;
+            }
+            // Where not even its ids can be read, it may be about anybody.
+            let Ok(Ids(ids)) = serde_json::from_str(raw.get()) else {
                 return Ok(std::iter::repeat_with(|| None).take(n).collect());
             };
-            if let Some(place) = id_alone(&value).and_then(|id| place_of(&id, n)) {
+            for place in ids.iter().filter_map(|id| place_of(id, n)) {
                 replies[place] = Slot::Unclear;
             }
             continue;
@@ -140,12 +144,34 @@ pub(crate) fn load_of(text: &str) -> Option<f64> {
     (load.is_finite() && load >= 0.0).then_some(load)
 }
 
-/// The id of an item that cannot be read as a whole.
-fn id_alone(item: &Value) -> Option<String> {
-    match item.get("id")? {
-        Value::String(id) => Some(id.clone()),
-        Value::Number(id) => Some(id.to_string()),
-        _ => None,
+/// Every id of an item that cannot be read as a whole: it may name several.
+struct Ids(Vec<String>);
+
+impl<'de> Deserialize<'de> for Ids {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct Item;
+
+        impl<'de> Visitor<'de> for Item {
+            type Value = Ids;
+
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("an item of a batch")
+            }
+
+            fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Ids, A::Error> {
+                let mut ids = Vec::new();
+                while let Some((name, value)) = map.next_entry::<Cow<'de, str>, Value>()? {
+                    match value {
+                        Value::String(id) if name == "id" => ids.push(id),
+                        Value::Number(id) if name == "id" => ids.push(id.to_string()),
+                        _ => {}
+                    }
+                }
+                Ok(Ids(ids))
+            }
+        }
+
+        deserializer.deserialize_map(Item)
     }
 }
 
@@ -280,6 +306,8 @@ mod tests {
             r#"{"id":1,"status":500}"#,
             r#"{"id":"1 ","status":70000}"#,
             r#"{"id":"1"}"#,
+            r#"{"id":"1","id":"2","status":204}"#,
+            r#"{"id":"2","id":"1","status":204}"#,
             r#"{"id":"1","status":404,"body\ud800":{}}"#,
             r#"{"id\ud800":"1","status":"404"}"#,
         ] {

@@ -100,6 +100,7 @@ fn a_change_succeeds_only_with_nothing_in_its_body() {
             "null",
             "[]",
             "{",
+            "{}\u{c}",
             "true",
         ] {
             assert_eq!(

@@ -112,7 +112,9 @@ pub(super) fn group(bytes: &[u8]) {
         Ok(page) => page,
         Err(error) => return is_told(&error),
     };
-    let json = Json::read(body).expect("a page is JSON");
+    let Some(json) = Json::of_accepted(body) else {
+        return;
+    };
     let kind = json.one("kind").and_then(Json::text);
     assert_eq!(kind, Some("admin#directory#members"), "a page that is none");
     let members = json
@@ -137,7 +139,9 @@ pub(super) fn items(bytes: &[u8]) {
     for (list, kind) in read {
         match list {
             Ok(count) => {
-                let json = Json::read(bytes).expect("a list is JSON");
+                let Some(json) = Json::of_accepted(bytes) else {
+                    continue;
+                };
                 assert_eq!(json.one("kind").and_then(Json::text), Some(kind));
                 let items = json.one("items").and_then(Json::array).unwrap_or_default();
                 assert_eq!(count, items.len());

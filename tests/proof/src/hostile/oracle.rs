@@ -47,6 +47,18 @@ impl Json {
         serde_json::from_slice::<serde::de::IgnoredAny>(bytes).is_ok()
     }
 
+    /// As [`Json::read`], of what the product has read: it has to be JSON by its grammar, even where this reader cannot say
+    /// what stands in it, a number beyond every number, say.
+    #[track_caller]
+    pub(super) fn of_accepted(bytes: &[u8]) -> Option<Self> {
+        let json = Self::read(bytes);
+        assert!(
+            json.is_some() || Self::is_grammatical(bytes),
+            "what is no JSON was read"
+        );
+        json
+    }
+
     /// Every value that stands under this key.
     pub(super) fn all(&self, key: &str) -> Vec<&Self> {
         match self {
