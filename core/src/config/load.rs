@@ -165,9 +165,10 @@ fn check(document: Document, layers: &Layers, problems: &mut Vec<Problem>) -> Co
         .filter_map(|(name, table)| check_provider(name, table, layers, problems))
         .collect();
     let warnings = layers.places.complete(warnings);
+    let trimmed = |entry: &String| entry.trim().to_owned();
     Config {
         state_dir: document.state_dir,
-        protected: document.protected,
+        protected: document.protected.iter().map(trimmed).collect(),
         providers,
         guards: document.guards,
         audit: document.audit,

@@ -210,7 +210,7 @@ fn later_layers_win_and_texts_stay_texts() {
             ("RESCIND_STATE_DIR", "2024"),
             (
                 "RESCIND_PROTECTED",
-                "[\"a@contoso.com\", \"b@contoso.com\"]",
+                "[\"a@contoso.com\", \" b@contoso.com\\t\"]",
             ),
             ("RESCIND_GUARDS__CONFIRM_ABOVE", "7"),
             ("RESCIND_GUARDS__CANARY", "false"),
@@ -224,7 +224,7 @@ fn later_layers_win_and_texts_stay_texts() {
         .with_flag("state_dir", "--state-dir", "2025");
     let loaded = load(&sources).expect("is right");
     assert_eq!(loaded.config.state_dir, std::path::Path::new("2025"));
-    assert_eq!(loaded.config.protected.len(), 2);
+    assert_eq!(loaded.config.protected, ["a@contoso.com", "b@contoso.com"]);
     assert_eq!(loaded.config.guards.confirm_above, 7);
     assert!(!loaded.config.guards.canary);
     let role = loaded.providers[0]
