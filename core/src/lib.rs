@@ -14,6 +14,7 @@ pub mod failpoint;
 pub mod id;
 pub mod job;
 pub mod layer;
+mod likeness;
 pub mod order;
 pub mod plan;
 pub mod provider;

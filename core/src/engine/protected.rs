@@ -11,8 +11,9 @@ use super::fleet::Member;
 use crate::context::Priority;
 use crate::error::{Error, ErrorKind, Retry};
 use crate::layer::Protection;
+use crate::likeness::forms;
 use crate::provider::{Account, Resolution};
-use crate::subject::{Subject, fold};
+use crate::subject::Subject;
 
 /// How old the list may be before no revocation leaves any more.
 pub const MAX_AGE: Duration = Duration::from_secs(600);
@@ -27,9 +28,23 @@ pub struct Protected {
 }
 
 struct List {
-    /// Ids, names and spellings, folded for comparison.
+    /// Ids, names and spellings, in every form they are compared in.
     texts: HashSet<String>,
     read_at: Instant,
+}
+
+impl List {
+    /// A list of these texts, read now.
+    fn of<'a>(texts: impl IntoIterator<Item = &'a str>) -> Self {
+        Self {
+            texts: texts.into_iter().flat_map(forms).collect(),
+            read_at: Instant::now(),
+        }
+    }
+
+    fn add<'a>(&mut self, texts: impl IntoIterator<Item = &'a str>) {
+        self.texts.extend(texts.into_iter().flat_map(forms));
+    }
 }
 
 impl Protected {
@@ -42,7 +57,7 @@ impl Protected {
     /// When an entry could not be looked up. A lane fault when the provider does not let us read people, or when an
     /// entry stands for several accounts: then nobody can say who is protected.
     pub async fn look_up(&self, member: &Member, entries: &[String]) -> Result<(), Error> {
-        let mut texts: HashSet<String> = entries.iter().map(|entry| fold(entry)).collect();
+        let mut read = List::of(entries.iter().map(String::as_str));
         if member.roles.directory.is_some() && member.capabilities.refuses.is_none() {
             // What is no identifier cannot be anybody's; it stays in the list as a spelling.
             let subjects: Vec<Subject> = entries
@@ -55,18 +70,17 @@ impl Protected {
                 .map_err(unreadable)?
             {
                 match answer {
-                    Resolution::Found(account) => texts.extend(spellings(&account).map(fold)),
+                    Resolution::Found(account) => read.add(spellings(&account)),
                     Resolution::NotFound => {}
                     Resolution::Ambiguous { count } => return Err(ambiguous(count)),
                     Resolution::Failed(error) => return Err(unreadable(error)),
                 }
             }
         }
+        // From now on, however long the answers took.
+        read.read_at = Instant::now();
         let mut list = self.list.write().unwrap_or_else(PoisonError::into_inner);
-        *list = Some(List {
-            texts,
-            read_at: Instant::now(),
-        });
+        *list = Some(read);
         Ok(())
     }
 
@@ -94,8 +108,9 @@ impl Protection for Protected {
 
     fn covers(&self, spelling: &str) -> bool {
         let list = self.list.read().unwrap_or_else(PoisonError::into_inner);
-        list.as_ref()
-            .is_some_and(|list| !list.texts.is_empty() && list.texts.contains(&fold(spelling)))
+        list.as_ref().is_some_and(|list| {
+            !list.texts.is_empty() && forms(spelling).any(|form| list.texts.contains(&form))
+        })
     }
 }
 
@@ -140,12 +155,27 @@ mod tests {
     async fn a_list_that_has_grown_old_lets_no_call_out() {
         let list = Protected::default();
         assert!(!list.is_known());
-        *list.list.write().expect("unpoisoned") = Some(List {
-            texts: HashSet::new(),
-            read_at: Instant::now(),
-        });
+        *list.list.write().expect("unpoisoned") = Some(List::of([]));
         assert!(list.is_known());
         tokio::time::advance(MAX_AGE).await;
         assert!(!list.is_known());
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_spelling_that_reads_as_an_entry_is_covered() {
+        let list = Protected::default();
+        *list.list.write().expect("unpoisoned") = Some(List::of(["straße@contoso.com"]));
+        for spelling in [
+            " STRASSE@contoso.com.",
+            "ｓtraße@contoso.com",
+            "strа\u{df}e@contoso.com",
+            "stra\u{200b}ße@contoso.com",
+        ] {
+            assert!(list.covers(spelling), "{spelling:?}");
+            let mut account = Account::new("7", "somebody@contoso.com");
+            account.spellings.push(spelling.to_owned());
+            assert!(list.covers_account(&account), "{spelling:?}");
+        }
+        assert!(!list.covers("strase@contoso.com"));
     }
 }
