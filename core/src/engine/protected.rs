@@ -30,6 +30,8 @@ pub struct Protected {
 struct List {
     /// Ids, names and spellings, in every form they are compared in.
     texts: HashSet<String>,
+    /// The ids that entries led to, at this reading or an earlier one: who is renamed meanwhile stays protected.
+    ids: HashSet<String>,
     read_at: Instant,
 }
 
@@ -38,18 +40,29 @@ impl List {
     fn of<'a>(texts: impl IntoIterator<Item = &'a str>) -> Self {
         Self {
             texts: texts.into_iter().flat_map(forms).collect(),
+            ids: HashSet::new(),
             read_at: Instant::now(),
         }
     }
 
-    fn add<'a>(&mut self, texts: impl IntoIterator<Item = &'a str>) {
-        self.texts.extend(texts.into_iter().flat_map(forms));
+    /// Adds an account that an entry leads to.
+    fn add(&mut self, account: &Account) {
+        self.texts.extend(spellings(account).flat_map(forms));
+        self.ids.extend(forms(&account.id));
+    }
+
+    fn covers(&self, spelling: &str) -> bool {
+        if self.texts.is_empty() && self.ids.is_empty() {
+            return false;
+        }
+        forms(spelling).any(|form| self.texts.contains(&form) || self.ids.contains(&form))
     }
 }
 
 impl Protected {
     /// Looks every entry of the list up at the provider and keeps ids and spellings. What was known before stays in
-    /// force when this fails. Cancel-safe.
+    /// force when this fails, and ids stay for good: an account that an entry led to once is protected until the process
+    /// ends, whatever it is called by then. Cancel-safe.
     ///
     /// A provider without a directory, or one that refuses everything, is matched by spelling only.
     ///
@@ -70,18 +83,25 @@ impl Protected {
                 .map_err(unreadable)?
             {
                 match answer {
-                    Resolution::Found(account) => read.add(spellings(&account)),
+                    Resolution::Found(account) => read.add(&account),
                     Resolution::NotFound => {}
                     Resolution::Ambiguous { count } => return Err(ambiguous(count)),
                     Resolution::Failed(error) => return Err(unreadable(error)),
                 }
             }
         }
-        // From now on, however long the answers took.
+        self.take_over(read);
+        Ok(())
+    }
+
+    /// Puts what was just read in the place of what was known.
+    fn take_over(&self, mut read: List) {
         read.read_at = Instant::now();
         let mut list = self.list.write().unwrap_or_else(PoisonError::into_inner);
+        if let Some(before) = list.take() {
+            read.ids.extend(before.ids);
+        }
         *list = Some(read);
-        Ok(())
     }
 
     /// How long ago the list was read; `None` when it never was.
@@ -108,9 +128,7 @@ impl Protection for Protected {
 
     fn covers(&self, spelling: &str) -> bool {
         let list = self.list.read().unwrap_or_else(PoisonError::into_inner);
-        list.as_ref().is_some_and(|list| {
-            !list.texts.is_empty() && forms(spelling).any(|form| list.texts.contains(&form))
-        })
+        list.as_ref().is_some_and(|list| list.covers(spelling))
     }
 }
 
@@ -177,5 +195,17 @@ mod tests {
             assert!(list.covers_account(&account), "{spelling:?}");
         }
         assert!(!list.covers("strase@contoso.com"));
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_rename_between_two_readings_unprotects_nobody() {
+        let list = Protected::default();
+        let mut first = List::of(["breakglass@contoso.com"]);
+        first.add(&Account::new("7", "breakglass@contoso.com"));
+        list.take_over(first);
+        // By the second reading nobody is called so any more.
+        list.take_over(List::of(["breakglass@contoso.com"]));
+        assert!(list.covers_account(&Account::new("7", "renamed@contoso.com")));
+        assert!(!list.covers_account(&Account::new("8", "renamed@contoso.com")));
     }
 }
