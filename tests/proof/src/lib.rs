@@ -11,6 +11,7 @@ pub mod hostile;
 pub mod lies;
 pub mod machine;
 pub mod power_cut;
+pub mod protected;
 pub mod report;
 pub mod seed;
 pub mod simulate;

@@ -6,7 +6,9 @@ use std::process::ExitCode;
 use clap::{Parser, Subcommand};
 use rescind_proof::machine::Machine;
 use rescind_proof::report::Verdict;
-use rescind_proof::{audit, crash, hostile, lies, power_cut, seed, simulate, speed, throttle};
+use rescind_proof::{
+    audit, crash, hostile, lies, power_cut, protected, seed, simulate, speed, throttle,
+};
 
 /// Breaks rescind on purpose, many times, and says what came of it.
 #[derive(Debug, Parser)]
@@ -54,6 +56,13 @@ enum Instrument {
     PowerCut {
         #[command(flatten)]
         options: power_cut::Options,
+        #[command(flatten)]
+        seed: Seed,
+    },
+    /// Random plans that mean protected people under every spelling; the providers' ledgers must know of no call.
+    Protected {
+        #[command(flatten)]
+        options: protected::Options,
         #[command(flatten)]
         seed: Seed,
     },
@@ -119,6 +128,9 @@ fn main() -> ExitCode {
             ExitCode::SUCCESS
         }
         Instrument::PowerCut { options, seed } => tell(power_cut::prove(&options, seed.or_fresh())),
+        Instrument::Protected { options, seed } => {
+            tell(Ok(protected::run(&options, seed.or_fresh())))
+        }
         Instrument::Simulate { options, seed } => match options.replay {
             Some(seed) => simulate::replay(seed),
             None => tell(Ok(simulate::run(&options, seed.or_fresh()))),

@@ -1,0 +1,35 @@
+//! The instrument of the protected list in its short form, and its judge before products that are wrong on purpose.
+
+use rescind_proof::protected::{Flaw, many, ways};
+use rescind_proof::seed;
+
+#[test]
+fn nobody_protected_is_called_whatever_the_plan_calls_them() {
+    let first = seed::or_fresh(None);
+    println!("seed {first}");
+    let tally = many(first, 300, Flaw::None, |line| println!("{line}"));
+    assert_eq!(tally.protected, 0, "{:?}", tally.failures);
+    assert_eq!(tally.seen.get("runs without an end"), None);
+    assert!(tally.called_a_plan() >= 1.0, "{tally:?}");
+    for way in ways() {
+        assert!(tally.seen.contains_key(way), "{way}: never");
+    }
+}
+
+/// Plans until the judge notices.
+fn caught(flaw: Flaw) {
+    let first = seed::or_fresh(None);
+    println!("seed {first}");
+    let tally = many(first, 100, flaw, |_| {});
+    assert!(tally.protected > 0, "{flaw:?} passes {} plans", tally.plans);
+}
+
+#[test]
+fn a_forgotten_entry_is_caught() {
+    caught(Flaw::ForgetsAnEntry);
+}
+
+#[test]
+fn a_list_that_is_not_looked_up_is_caught() {
+    caught(Flaw::ComparesSpellingsOnly);
+}
