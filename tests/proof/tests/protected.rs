@@ -7,7 +7,7 @@ use rescind_proof::seed;
 fn nobody_protected_is_called_whatever_the_plan_calls_them() {
     let first = seed::or_fresh(None);
     println!("seed {first}");
-    let tally = many(first, 300, Flaw::None, |line| println!("{line}"));
+    let tally = many(first, 200, Flaw::None, |line| println!("{line}"));
     assert_eq!(tally.protected, 0, "{:?}", tally.failures);
     assert_eq!(tally.seen.get("runs without an end"), None);
     assert!(tally.called_a_plan() >= 1.0, "{tally:?}");
@@ -20,7 +20,7 @@ fn nobody_protected_is_called_whatever_the_plan_calls_them() {
 fn caught(flaw: Flaw) {
     let first = seed::or_fresh(None);
     println!("seed {first}");
-    let tally = many(first, 100, flaw, |_| {});
+    let tally = many(first, 60, flaw, |_| {});
     assert!(tally.protected > 0, "{flaw:?} passes {} plans", tally.plans);
 }
 
