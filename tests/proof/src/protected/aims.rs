@@ -99,7 +99,7 @@ impl Maker<'_> {
         match kind {
             0 => Source::Arguments(rows),
             1 => Source::Lines(rows),
-            2 => Source::Csv(*self.chance.pick(&HEADINGS), rows),
+            2 => Source::Csv(self.chance.pick::<&'static str>(&HEADINGS), rows),
             _ => Source::Jsonl(rows),
         }
     }

@@ -107,12 +107,12 @@ impl Judge {
             // A lane with a directory calls ids. One that calls a spelling has not looked.
             match meant {
                 Some(person) if directory.people[person].id == given => {
-                    wrong = self.protects(scene, process, tenant, person, now);
+                    wrong = protects(scene, process, tenant, person, now);
                 }
                 _ => {
                     wrong = Some(format!(
                         "{given:?} is no id, and the provider has a directory"
-                    ))
+                    ));
                 }
             }
         }
@@ -126,39 +126,13 @@ impl Judge {
                 wrong.get_or_insert_with(|| format!("{text:?} reads as the entry {entry:?}"));
             }
         }
-        match wrong {
-            Some(wrong) => {
-                self.violations
-                    .push(format!("p{tenant} at {now} ms, call of {given:?}: {wrong}"));
-            }
-            None => {
-                self.ordinary += 1;
-                self.called.extend(meant.map(|person| (tenant, person)));
-            }
+        if let Some(wrong) = wrong {
+            self.violations
+                .push(format!("p{tenant} at {now} ms, call of {given:?}: {wrong}"));
+        } else {
+            self.ordinary += 1;
+            self.called.extend(meant.map(|person| (tenant, person)));
         }
-    }
-
-    /// Why a process may not call an account, if so: an entry leads to it, and has for so long that the list was read
-    /// meanwhile, or the process was told so when it read the list.
-    fn protects(
-        &mut self,
-        scene: &Scene,
-        process: &Process,
-        tenant: usize,
-        person: usize,
-        now: u64,
-    ) -> Option<String> {
-        let directory = &scene.tenants[tenant];
-        let oldest = now.saturating_sub(MAX_AGE.as_millis() as u64);
-        let since = oldest.max(process.opened);
-        let mut entries = process.list.iter();
-        if let Some(entry) =
-            entries.find(|entry| directory.led_throughout(entry, person, since, now))
-        {
-            return Some(format!("the entry {entry:?} leads to it"));
-        }
-        let told = process.was_told(tenant, person);
-        told.then(|| "the process has read the list when an entry led to it".to_owned())
     }
 
     /// At the end: nobody whose row reads as an entry was called.
@@ -171,6 +145,26 @@ impl Judge {
             }
         }
     }
+}
+
+/// Why a process may not call an account, if so: an entry leads to it, and has for so long that the list was read
+/// meanwhile, or the process was told so when it read the list.
+fn protects(
+    scene: &Scene,
+    process: &Process,
+    tenant: usize,
+    person: usize,
+    now: u64,
+) -> Option<String> {
+    let directory = &scene.tenants[tenant];
+    let oldest = now.saturating_sub(MAX_AGE.as_millis() as u64);
+    let since = oldest.max(process.opened);
+    let mut entries = process.list.iter();
+    if let Some(entry) = entries.find(|entry| directory.led_throughout(entry, person, since, now)) {
+        return Some(format!("the entry {entry:?} leads to it"));
+    }
+    let told = process.was_told(tenant, person);
+    told.then(|| "the process has read the list when an entry led to it".to_owned())
 }
 
 fn alike<'a>(list: &'a [String], text: &str) -> Option<&'a String> {

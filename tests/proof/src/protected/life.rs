@@ -30,6 +30,9 @@ struct Running {
     list: Vec<String>,
 }
 
+/// What is counted of a run that goes on for a day.
+pub(super) const NO_END: &str = "runs without an end";
+
 fn actor() -> Actor {
     Actor::new("maria", "test")
 }
@@ -112,13 +115,12 @@ pub(super) async fn live(world: &Arc<World>) {
         Second::AfterDeath(ms) => {
             let ended = timeout(Duration::from_millis(ms), first.work(order)).await;
             drop(first);
-            match ended {
-                Ok(ended) => Some(ended),
-                Err(_) => {
-                    world.state().judge.saw("processes killed at work");
-                    let second = Running::begin(world, &scene.lists[1]).await;
-                    timeout(A_DAY, second.work(order)).await.ok()
-                }
+            if let Ok(ended) = ended {
+                Some(ended)
+            } else {
+                world.state().judge.saw("processes killed at work");
+                let second = Running::begin(world, &scene.lists[1]).await;
+                timeout(A_DAY, second.work(order)).await.ok()
             }
         }
     };
@@ -126,7 +128,7 @@ pub(super) async fn live(world: &Arc<World>) {
     state.judge.saw(match ended {
         Some(Ended::Finished) => "runs that finished",
         Some(_) => "runs that need a person",
-        None => "runs without an end",
+        None => NO_END,
     });
     for job in world.store.all_jobs() {
         if job.state == JobState::Confirmed {

@@ -80,8 +80,8 @@ pub fn run(options: &Options, first: u64) -> Verdict {
     let machine = Machine::look(&std::env::temp_dir());
     let mut verdict = Verdict::new("protected", Some(first), machine);
     verdict.none("calls for protected people", tally.protected);
-    let unended = tally.seen.get("runs without an end").copied();
-    verdict.none("runs without an end", unended.unwrap_or(0));
+    let unended = tally.seen.get(life::NO_END).copied();
+    verdict.none(life::NO_END, unended.unwrap_or(0));
     verdict.at_least("calls for others, a plan", tally.called_a_plan(), 1.0, "");
     for what in ways() {
         let seen = tally.seen.get(what).copied().unwrap_or(0);
@@ -93,7 +93,7 @@ pub fn run(options: &Options, first: u64) -> Verdict {
     verdict.tell("others meant", tally.meant);
     verdict.tell("others meant, and called", tally.called);
     for (what, times) in &tally.seen {
-        if !ways().any(|way| way == *what) {
+        if *what != life::NO_END && !ways().any(|way| way == *what) {
             verdict.tell(*what, times);
         }
     }
@@ -137,7 +137,11 @@ impl Tally {
         for (what, times) in &judge.seen {
             *self.seen.entry(what).or_default() += times;
         }
-        for wrong in judge.violations.drain(..) {
+        let no_end = judge
+            .seen
+            .get(life::NO_END)
+            .map(|_| life::NO_END.to_owned());
+        for wrong in judge.violations.drain(..).chain(no_end) {
             if self.failures.len() < KEPT {
                 self.failures.push((seed, wrong));
             }
