@@ -98,10 +98,12 @@ impl Judge {
     ) {
         let directory = &scene.tenants[tenant];
         let given = request.subject.given();
-        let meant = match directory.answer(given, now) {
+        // An id is one account's, whoever else may be called so.
+        let by_id = directory.people.iter().position(|one| one.id == given);
+        let meant = by_id.or_else(|| match directory.answer(given, now) {
             Answer::Found(person) => Some(person),
             Answer::Nobody | Answer::Several(_) => None,
-        };
+        });
         let mut wrong = None;
         if scene.natures[tenant].directory {
             // A lane with a directory calls ids. One that calls a spelling has not looked.
