@@ -5,6 +5,7 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use rescind_core::engine::protected::MAX_AGE;
 use rescind_core::provider::RevokeRequest;
+use rescind_core::subject::Subject;
 
 use super::reading::looks;
 use super::scene::Scene;
@@ -23,7 +24,10 @@ pub(super) struct Process {
 /// What one provider has told a process about its list.
 #[derive(Debug, Default)]
 struct Reading {
-    /// What the entries lead to, as far as the reading that is under way has come.
+    /// Which reading is under way, counted from 1, and the entries it has asked for.
+    number: u64,
+    asked: HashSet<String>,
+    /// What the entries lead to, as far as it has come.
     round: HashMap<String, Option<usize>>,
     /// Whom an entry led to at a reading that was complete.
     told: HashSet<usize>,
@@ -42,10 +46,29 @@ impl Process {
         self.readings.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// A provider tells it whom an entry leads to, while it looks the list up.
-    pub(super) fn is_told(&self, tenant: usize, entry: &str, person: Option<usize>) {
+    /// It asks a provider for entries of its list. Answers which reading that is: one that asks again has begun anew, and
+    /// what a former one is still told counts no more.
+    pub(super) fn asks(&self, tenant: usize, entries: &[Subject]) -> u64 {
         let readings = &mut *self.readings();
         let reading = readings.entry(tenant).or_default();
+        let again = |entry: &Subject| reading.asked.contains(entry.given());
+        if reading.number == 0 || entries.iter().any(again) {
+            reading.number += 1;
+            reading.asked.clear();
+            reading.round.clear();
+        }
+        let entries = entries.iter().map(|entry| entry.given().to_owned());
+        reading.asked.extend(entries);
+        reading.number
+    }
+
+    /// A provider tells it whom an entry leads to, while it looks the list up.
+    pub(super) fn is_told(&self, tenant: usize, number: u64, entry: &str, person: Option<usize>) {
+        let readings = &mut *self.readings();
+        let reading = readings.entry(tenant).or_default();
+        if reading.number != number {
+            return;
+        }
         reading.round.insert(entry.to_owned(), person);
         let is_complete = self
             .list
@@ -56,11 +79,6 @@ impl Process {
                 .told
                 .extend(reading.round.drain().filter_map(|(_, person)| person));
         }
-    }
-
-    /// A provider fails it while it looks the list up: it has to begin again, and may forget what it heard.
-    pub(super) fn is_failed(&self, tenant: usize) {
-        self.readings().entry(tenant).or_default().round.clear();
     }
 
     fn was_told(&self, tenant: usize, person: usize) -> bool {

@@ -87,18 +87,20 @@ impl Vendor {
         Ok(())
     }
 
-    fn resolution(&self, subject: &Subject, is_list: bool) -> Resolution {
+    /// `reading`: which reading of the protected list it belongs to, if to any.
+    fn resolution(&self, subject: &Subject, reading: Option<u64>) -> Resolution {
         let now = self.world.now();
-        if is_list && self.world.flaw == Flaw::ComparesSpellingsOnly {
+        if reading.is_some() && self.world.flaw == Flaw::ComparesSpellingsOnly {
             return Resolution::NotFound;
         }
         let answer = self.tenant().answer(subject.given(), now);
-        if is_list {
+        if let Some(number) = reading {
             let person = match answer {
                 Answer::Found(person) => Some(person),
                 Answer::Nobody | Answer::Several(_) => None,
             };
-            self.process.is_told(self.index, subject.given(), person);
+            let entry = subject.given();
+            self.process.is_told(self.index, number, entry, person);
         }
         match answer {
             Answer::Nobody => Resolution::NotFound,
@@ -164,20 +166,14 @@ impl Directory for Vendor {
     async fn resolve(&self, cx: &Context, subjects: &[Subject]) -> Result<Vec<Resolution>, Error> {
         // No order of this instrument is urgent: what is, is the protected list.
         let is_list = cx.priority == Priority::Urgent;
-        let travelled = self.travel(cx).await;
-        if travelled.is_err() && is_list {
-            self.process.is_failed(self.index);
-        }
-        travelled?;
+        let reading = is_list.then(|| self.process.asks(self.index, subjects));
+        self.travel(cx).await?;
         let fails = self.nature().fails_one_in;
         let each = subjects.iter().map(|subject| {
             if fails > 0 && self.world.state().chance.one_in(fails * 4) {
-                if is_list {
-                    self.process.is_failed(self.index);
-                }
                 return Resolution::Failed(unwell(None));
             }
-            self.resolution(subject, is_list)
+            self.resolution(subject, reading)
         });
         Ok(each.collect())
     }
