@@ -318,7 +318,7 @@ impl Member {
 }
 
 /// What working processes have left of a lane: its memory, and what was spent there within its longest budget.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 struct Left {
     memory: Option<String>,
     spent: Vec<Spent>,
@@ -336,9 +336,9 @@ impl Left {
             row.units = row.units.saturating_sub(before(row));
         }
         spent.retain(|row| row.units > 0);
-        let memory = (self.memory != known.memory).then(|| self.memory.clone());
+        let memory = self.memory.clone();
         Self {
-            memory: memory.flatten(),
+            memory: memory.filter(|_| self.memory != known.memory),
             spent,
         }
     }

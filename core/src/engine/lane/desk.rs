@@ -243,7 +243,7 @@ impl Desk {
         };
         let cap = self
             .pacer
-            .window()
+            .window(wish.kind())
             .map_or(self.max_in_flight, |window| window.min(self.max_in_flight));
         // A tenth is kept for urgent work, as long as something is left for the rest.
         let cap = match wish.priority {

@@ -54,7 +54,7 @@ struct Inner {
 #[derive(Debug, Clone, PartialEq)]
 #[non_exhaustive]
 pub struct LaneStatus {
-    /// Requests the provider accepted a second, over the last ten seconds.
+    /// Requests the provider accepted a second, over the last ten seconds; without reads, until one of them was refused.
     pub rate_per_sec: Option<f64>,
     /// Until when nothing leaves; past while a probe is on its way.
     pub paused_until: Option<Timestamp>,

@@ -30,7 +30,8 @@ pub(super) struct Wish {
 }
 
 impl Wish {
-    /// What the pacer has to know. A later request of a call may be a write of its procedure.
+    /// What the pacer has to know. A later request of a call may be a write of its procedure, and is taken for one: pages of
+    /// a group are, too.
     pub(super) fn kind(&self) -> Kind {
         Kind {
             urgent: self.priority == Priority::Urgent,

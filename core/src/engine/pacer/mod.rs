@@ -116,8 +116,11 @@ impl Pacer {
         {
             self.gate = Gate::shut(now + rest, why, learnt.in_a_row);
         }
+        if learnt.reads_count {
+            self.pace.reads_are_refused();
+        }
         if let Some(rate) = learnt.rate {
-            self.pace = Pace::learnt(now, rate, learnt.reads_count);
+            self.pace = Pace::learnt(now, rate, self.pace.reads_count());
         }
     }
 
@@ -236,9 +239,6 @@ impl Pacer {
         sent: Option<&Sent>,
         after: Option<Duration>,
     ) {
-        if sent.is_some_and(|sent| sent.read) {
-            self.pace.reads_are_refused();
-        }
         // A call of many requests outlives a pause; long after it, its news is news.
         let late = self.gate.open_for(now) < Duration::from_secs(5);
         let old = sent.is_some_and(|sent| !sent.probe && sent.epoch < self.gate.epoch() && late);
@@ -251,6 +251,9 @@ impl Pacer {
             }
             (_, Some(sent)) if !sent.probe => self.pace.throttled_late(sent.weight),
             _ => {}
+        }
+        if sent.is_some_and(|sent| sent.read) {
+            self.pace.reads_are_refused();
         }
         self.apply(now, change);
     }
@@ -323,8 +326,8 @@ impl Pacer {
     }
 
     /// How many people may be in the calls of one role, where answers have taught less than is configured.
-    pub(super) fn window(&self) -> Option<u32> {
-        self.pace.window()
+    pub(super) fn window(&self, kind: Kind) -> Option<u32> {
+        self.pace.window().filter(|_| self.pace.counts(kind.read))
     }
 
     /// Requests accepted a second, of late.

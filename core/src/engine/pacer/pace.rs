@@ -73,14 +73,16 @@ impl Pace {
 
     /// The pace that a former process had learnt.
     pub(super) fn learnt(now: Duration, rate: f64, reads_count: bool) -> Self {
-        Self {
+        let mut pace = Self {
             reads_count,
-            climb: Some(Climb {
-                hold: REMEMBERED_HOLD,
-                ..Climb::steady(now, rate)
-            }),
             ..Self::default()
-        }
+        };
+        let climb = Climb {
+            hold: REMEMBERED_HOLD,
+            ..Climb::steady(now, rate)
+        };
+        pace.begin(now, climb);
+        pace
     }
 
     /// The rate it is climbing to.
@@ -98,11 +100,18 @@ impl Pace {
         self.reads_count || !read
     }
 
-    /// A read was refused: what was accepted of them counts, too.
+    /// A read was refused: what was accepted of them counts, too. A pace that was learnt of writes alone is another one's,
+    /// so the pause teaches as the first one does.
     pub(super) fn reads_are_refused(&mut self) {
-        if !self.reads_count {
-            self.reads_count = true;
-            self.meter.join(&std::mem::take(&mut self.reads));
+        if self.reads_count {
+            return;
+        }
+        self.reads_count = true;
+        self.meter.join(&std::mem::take(&mut self.reads));
+        if let Some(event) = &mut self.event {
+            event.tried = None;
+            self.climb = None;
+            self.bracket = Bracket::default();
         }
     }
 
@@ -139,7 +148,7 @@ impl Pace {
             if let Some(climb) = &mut self.climb {
                 // Time in which the pace was not tried teaches nothing: something else held, or nobody pressed.
                 if rate < climb.rate(now) {
-                    climb.since += passed.min(now.saturating_sub(climb.since));
+                    climb.since += passed;
                 } else if let Some(idle) = passed.checked_sub(next.mul_f64(1.3) + BLINK) {
                     climb.since += idle;
                 }
@@ -201,17 +210,17 @@ impl Pace {
         });
     }
 
-    /// The vendor has not said for a while that much is used. Where nothing else is known of the pace, what it accepted so
-    /// far is where to go on from: whatever fits in flight would be the next burst.
+    /// The vendor has not said for a while that much is used. Where nothing else is known of the pace, what it accepted of
+    /// late is where to go on from: whatever fits in flight would be the next burst.
     fn forget_load(&mut self, now: Duration) {
         if self.load.is_none() || self.load_now(now).is_some() {
             return;
         }
         self.load = None;
-        if self.climb.is_none() {
-            let open = now.saturating_sub(self.meter.begun()).as_secs_f64();
-            let rate = self.meter.total().max(1.0) / open.max(1.0);
-            self.begin(now, Climb::at_once(now, rate));
+        // After a refusal the end of the pause teaches more.
+        if self.climb.is_none() && self.event.is_none() {
+            let rate = self.accepted_per_sec(now).max(1.0);
+            self.set_off(now, Climb::at_once(now, rate));
         }
     }
 
@@ -290,11 +299,16 @@ impl Pace {
         self.window = window;
     }
 
+    /// Another way, and what was accepted on the one before says nothing of it.
     fn begin(&mut self, now: Duration, climb: Climb) {
-        self.climb = Some(climb);
+        self.set_off(now, climb);
         self.window = None;
         self.meter.begin(now);
         self.reads.begin(now);
+    }
+
+    fn set_off(&mut self, now: Duration, climb: Climb) {
+        self.climb = Some(climb);
         self.tokens = 0.0;
         self.at = now;
     }

@@ -209,3 +209,62 @@ async fn a_later_request_of_a_revocation_waits_for_the_end_of_a_pause() {
     assert!(start.elapsed() >= Duration::from_secs(3));
     assert!(cx.may_leave(again));
 }
+
+/// How many calls came through in so many seconds.
+async fn calls_within(lane: &Lane, secs: u64) -> usize {
+    let end = Instant::now() + Duration::from_secs(secs);
+    let mut n = 0;
+    while let Ok(permit) = tokio::time::timeout_at(end, revoke(lane)).await {
+        permit.done(&Verdict::Served);
+        n += 1;
+        tokio::time::sleep(Duration::from_millis(1)).await;
+        if Instant::now() >= end {
+            break;
+        }
+    }
+    n
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_warning_before_a_refusal_hides_nothing_that_was_accepted() {
+    let lane = lane(vec![]);
+    for _ in 0..1_000 {
+        revoke(&lane).await.done(&Verdict::Served);
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
+    lane.observe(Observation::Load(1.0));
+    revoke(&lane).await.done(&throttled(10));
+    // The probe leaves long after the warning: a thousand in thirty seconds are known.
+    let calls = calls_within(&lane, 20).await;
+    assert!((200..500).contains(&calls), "{calls}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_warning_during_a_long_plan_stalls_nobody() {
+    let lane = lane(vec![]);
+    tokio::time::advance(Duration::from_secs(600)).await;
+    let read = lane.admit(Role::Resolve, &COST, 1, Priority::Normal).await;
+    lane.observe(Observation::Load(0.85));
+    read.unwrap().done(&Verdict::Served);
+    tokio::time::advance(Duration::from_secs(60)).await;
+    let calls = calls_within(&lane, 30).await;
+    assert!(calls > 50, "{calls}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_pace_that_is_taken_over_late_still_grows() {
+    let (gone, follower) = (lane(vec![]), lane(vec![]));
+    for _ in 0..200 {
+        revoke(&gone).await.done(&Verdict::Served);
+        tokio::time::sleep(Duration::from_millis(100)).await;
+    }
+    revoke(&gone).await.done(&throttled(1));
+    revoke(&gone).await.done(&Verdict::Served);
+    let memory = gone.memory();
+    tokio::time::advance(Duration::from_secs(3_600)).await;
+    follower.take_over(Some(&memory), &[]);
+    let first = calls_within(&follower, 10).await;
+    let later = calls_within(&follower, 60).await;
+    assert!((70..110).contains(&first), "{first}");
+    assert!(later > first * 6 + 30, "{first}, then {later}");
+}

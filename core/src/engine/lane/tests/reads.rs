@@ -61,3 +61,21 @@ async fn from_the_first_refused_one_on_reads_count() {
     let before = came_through(&next, Role::Resolve, 1).await;
     assert!(before < 700, "{before}");
 }
+
+#[tokio::test(start_paused = true)]
+async fn a_pace_learnt_of_writes_alone_does_not_hold_for_reads_that_count() {
+    let lane = lane(vec![]);
+    for _ in 0..50 {
+        revoke(&lane).await.done(&Verdict::Served);
+        tokio::time::sleep(Duration::from_millis(200)).await;
+    }
+    revoke(&lane).await.done(&throttled(1));
+    revoke(&lane).await.done(&Verdict::Served);
+    let reads = came_through(&lane, Role::Resolve, 5).await;
+    assert!(reads > 2_000, "{reads}");
+    let last = lane.admit(Role::Resolve, &COST, 1, Priority::Normal).await;
+    last.unwrap().done(&throttled(1));
+    revoke(&lane).await.done(&Verdict::Served);
+    let reads = came_through(&lane, Role::Resolve, 5).await;
+    assert!((1_000..4_000).contains(&reads), "{reads}");
+}
