@@ -32,6 +32,7 @@ struct List {
     texts: HashSet<String>,
     /// The ids that entries led to, at this reading or an earlier one: who is renamed meanwhile stays protected.
     ids: HashSet<String>,
+    /// When its reading began: a pause in the middle makes the first answers old.
     read_at: Instant,
 }
 
@@ -96,7 +97,6 @@ impl Protected {
 
     /// Puts what was just read in the place of what was known.
     fn take_over(&self, mut read: List) {
-        read.read_at = Instant::now();
         let mut list = self.list.write().unwrap_or_else(PoisonError::into_inner);
         if let Some(before) = list.take() {
             read.ids.extend(before.ids);
@@ -195,6 +195,15 @@ mod tests {
             assert!(list.covers_account(&account), "{spelling:?}");
         }
         assert!(!list.covers("strase@contoso.com"));
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_list_is_as_old_as_its_first_answer() {
+        let list = Protected::default();
+        let read = List::of(["breakglass@contoso.com"]);
+        tokio::time::advance(MAX_AGE).await;
+        list.take_over(read);
+        assert!(!list.is_known());
     }
 
     #[tokio::test(start_paused = true)]
