@@ -1,6 +1,6 @@
 //! What people are called, and how else their names may be written.
 
-use super::reading::{ACCENTED, INVISIBLE, LOOK_ALIKES};
+use super::reading::{ACCENTED, DISGUISES, INVISIBLE};
 use crate::chance::Chance;
 
 const LOCALS: [&str; 12] = [
@@ -91,10 +91,10 @@ fn disguise(chance: &mut Chance, text: &str) -> String {
         Disguise::OtherScript => {
             let way = chance.below(2);
             each(chance, text, |c| {
-                let mut alike = LOOK_ALIKES.iter().filter(|(plain, _)| *plain == c);
+                let mut alike = DISGUISES.iter().filter(|(plain, _)| *plain == c);
                 alike
                     .nth(way)
-                    .or_else(|| LOOK_ALIKES.iter().find(|(plain, _)| *plain == c))
+                    .or_else(|| DISGUISES.iter().find(|(plain, _)| *plain == c))
                     .map(|(_, other)| *other)
             })
         }

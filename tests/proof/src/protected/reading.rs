@@ -24,14 +24,14 @@ pub(super) fn reads(text: &str) -> String {
 /// As [`reads`], and letters that are drawn alike are one, whatever script they are of.
 pub(super) fn looks(text: &str) -> String {
     let read = reads(text).replace("i\u{307}", "i");
-    let drawn = |c| LOOK_ALIKES.iter().find(|(_, other)| *other == c);
+    let drawn = |c| DISGUISES.iter().find(|(_, other)| *other == c);
     read.chars()
         .map(|c| drawn(c).map_or(c, |(plain, _)| *plain))
         .collect()
 }
 
 /// A letter, and one of another script that is drawn like it.
-pub(super) const LOOK_ALIKES: [(char, char); 10] = [
+pub(super) const DISGUISES: [(char, char); 10] = [
     ('a', 'а'),
     ('c', 'с'),
     ('e', 'е'),

@@ -97,7 +97,7 @@ impl Scene {
             scene.add_person(chance, &mut numbers);
         }
         scene.write_lists(chance);
-        scene.add_look_alikes(chance, &mut numbers);
+        scene.add_look_alike_people(chance, &mut numbers);
         for _ in 0..chance.below(4) {
             scene.change(chance, &mut numbers);
         }
@@ -176,7 +176,11 @@ impl Scene {
     }
 
     /// Others are called almost as the protected are.
-    fn add_look_alikes(&mut self, chance: &mut Chance, numbers: &mut impl Iterator<Item = usize>) {
+    fn add_look_alike_people(
+        &mut self,
+        chance: &mut Chance,
+        numbers: &mut impl Iterator<Item = usize>,
+    ) {
         for _ in 0..chance.below(3) {
             let Some(entry) = self.lists[1].get(chance.below(4)).cloned() else {
                 continue;
