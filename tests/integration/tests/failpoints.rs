@@ -351,5 +351,8 @@ async fn a_store_that_tells_of_an_order_and_does_not_keep_it_is_found() {
 #[should_panic(expected = "was called 2 times")]
 async fn a_store_that_tells_of_a_claim_and_does_not_keep_it_is_found() {
     let dies = "before:answered=abort";
-    cut_off("lie", Side::Before, CLAIM, Story::Running, dies).await;
+    // Whoever is known to nobody may be settled first, and then the process dies before it has called anybody.
+    for _ in 0..10 {
+        cut_off("lie", Side::Before, CLAIM, Story::Running, dies).await;
+    }
 }
