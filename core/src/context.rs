@@ -104,11 +104,16 @@ struct Purse {
 impl Context {
     /// A context that pays through `port`.
     pub fn new(port: Arc<dyn LanePort>) -> Self {
+        Self::cancelled_by(port, CancellationToken::new())
+    }
+
+    /// A context that pays through `port` and ends with `cancel`.
+    pub fn cancelled_by(port: Arc<dyn LanePort>, cancel: CancellationToken) -> Self {
         Self {
             correlation: CorrelationId::new(),
             order: None,
             priority: Priority::Normal,
-            cancel: CancellationToken::new(),
+            cancel,
             port,
             purse: Mutex::default(),
         }

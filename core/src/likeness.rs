@@ -1,5 +1,7 @@
 //! The forms in which spellings are compared where a person could not tell them apart.
 
+use std::borrow::Cow;
+
 use icu_normalizer::ComposingNormalizerBorrowed;
 
 use crate::subject::is_unprintable;
@@ -12,18 +14,25 @@ use crate::subject::is_unprintable;
 ///
 /// Some capitals look like another ASCII letter than their small forms do (`Ν` and `ν`), so most texts beyond ASCII have
 /// two forms.
-pub(crate) fn forms(text: &str) -> impl Iterator<Item = String> {
+pub(crate) fn forms(text: &str) -> impl Iterator<Item = Cow<'_, str>> {
     let (small, large) = small_and_large(text);
     // A dot alone, or a text that shows nothing, is like nobody.
-    [Some(small), large]
+    [Some(small), large.map(Cow::Owned)]
         .into_iter()
         .flatten()
         .filter(|form| !form.is_empty())
 }
 
-fn small_and_large(text: &str) -> (String, Option<String>) {
+fn small_and_large(text: &str) -> (Cow<'_, str>, Option<String>) {
     if text.is_ascii() && !text.bytes().any(|byte| byte.is_ascii_control()) {
-        return (stripped(text).to_ascii_lowercase(), None);
+        let text = stripped(text);
+        // Every spelling of every person is compared, and most are small already.
+        let small = if text.bytes().any(|byte| byte.is_ascii_uppercase()) {
+            Cow::Owned(text.to_ascii_lowercase())
+        } else {
+            Cow::Borrowed(text)
+        };
+        return (small, None);
     }
     let visible: String = text.chars().filter(|c| !is_unprintable(*c)).collect();
     let upright = normalized(&visible);
@@ -31,7 +40,7 @@ fn small_and_large(text: &str) -> (String, Option<String>) {
     let capitals: String = upright.chars().map(capital_look_alike).collect();
     let (small, large) = (drawn(upright), drawn(&capitals));
     let large = (large != small).then_some(large);
-    (small, large)
+    (Cow::Owned(small), large)
 }
 
 /// Without what stands around it: blanks, and the dot that ends a full domain name.

@@ -1,6 +1,7 @@
 //! The roles a connector can play, each a small trait.
 
 use std::fmt::Debug;
+use std::sync::Arc;
 use std::time::Duration;
 
 use async_trait::async_trait;
@@ -271,7 +272,7 @@ pub struct RevokeRequest {
     /// The provider's own id of the account, where the engine has resolved it; otherwise the subject as given.
     pub subject: Subject,
     /// Who that is, where it was resolved.
-    pub account: Option<Account>,
+    pub account: Option<Arc<Account>>,
     /// The steps that are done already, from an earlier attempt that was [`Partial`](crate::report::Outcome::Partial).
     pub done_steps: Vec<String>,
 }
@@ -288,8 +289,8 @@ impl RevokeRequest {
 
     /// For a resolved account.
     #[must_use]
-    pub fn for_account(mut self, account: Account) -> Self {
-        self.account = Some(account);
+    pub fn for_account(mut self, account: impl Into<Arc<Account>>) -> Self {
+        self.account = Some(account.into());
         self
     }
 }

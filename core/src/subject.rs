@@ -185,6 +185,10 @@ fn checked(text: &str) -> Result<&str, SubjectError> {
 
 /// Control characters, bidirectional overrides, zero-width and other characters that show nothing.
 pub fn is_unprintable(c: char) -> bool {
+    if c.is_ascii() {
+        // Nearly every character of an identifier.
+        return c.is_ascii_control();
+    }
     c.is_control()
         || matches!(c,
             '\u{00ad}' | '\u{034f}' | '\u{061c}' | '\u{115f}' | '\u{1160}' | '\u{17b4}' | '\u{17b5}'

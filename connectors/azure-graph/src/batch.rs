@@ -56,7 +56,22 @@ struct Item {
     priority: Priority,
     lane: Arc<dyn LanePort>,
     paid: Paid,
-    reply: oneshot::Sender<Result<GraphAnswer, Error>>,
+    reply: oneshot::Sender<Reply>,
+}
+
+/// What comes back to a caller: its answer, and its path for a repeat.
+#[derive(Debug)]
+struct Reply {
+    answer: Result<GraphAnswer, Error>,
+    path: String,
+}
+
+impl Item {
+    /// Answers. A caller that is gone wants no answer.
+    fn reply(self, answer: Result<GraphAnswer, Error>) {
+        let path = self.path;
+        let _ = self.reply.send(Reply { answer, path });
+    }
 }
 
 /// Counts a call in flight for as long as it lives.
@@ -99,7 +114,7 @@ impl Batcher {
         let (reply, answer) = oneshot::channel();
         self.join(Item {
             operation,
-            path: path.clone(),
+            path,
             correlation: cx.correlation,
             order: cx.order,
             priority: cx.priority,
@@ -108,19 +123,20 @@ impl Batcher {
             reply,
         });
         let retry = inner.effect.retry_after_sending();
-        let answer = tokio::select! {
+        let lost = |kind, message| Error::new(kind, retry, operation, message);
+        let Reply { answer, path } = tokio::select! {
             biased;
-            answer = answer => answer.unwrap_or_else(|_| {
-                Err(Error::new(ErrorKind::Unexpected, retry, operation, "the batch was given up"))
-            })?,
+            reply = answer => reply.map_err(|_| lost(ErrorKind::Unexpected, "the batch was given up"))?,
             () = cx.cancel.cancelled() => {
-                return Err(Error::new(ErrorKind::Cancelled, retry, operation, "stopped before the answer came"));
+                return Err(lost(ErrorKind::Cancelled, "stopped before the answer came"));
             }
         };
+        let answer = answer?;
         // The token was refused for this item alone: by itself it is renewed and repeated as every single request.
         if answer.status == StatusCode::UNAUTHORIZED {
             let request = self.inner.single(operation, &path);
-            return inner.graph.send(cx, inner.cost, request).await;
+            // Boxed, or every call would carry the room for a whole exchange that hardly any has.
+            return Box::pin(inner.graph.send(cx, inner.cost, request)).await;
         }
         Ok(answer)
     }
@@ -222,8 +238,7 @@ impl Inner {
                 .graph
                 .send_paid(cx, item.paid, self.cost, request)
                 .await;
-            // A caller that is gone wants no answer.
-            let _ = item.reply.send(answer);
+            item.reply(answer);
         }
     }
 
@@ -253,7 +268,7 @@ impl Inner {
             Ok(answer) => answer,
             Err(error) => {
                 for item in items {
-                    let _ = item.reply.send(Err(error.for_another_call()));
+                    item.reply(Err(error.for_another_call()));
                 }
                 return;
             }
@@ -261,7 +276,7 @@ impl Inner {
         let operations: Vec<_> = items.iter().map(|item| item.operation).collect();
         let (answers, load) = sorted(self.effect, &operations, &answer);
         for (item, own) in items.into_iter().zip(answers) {
-            let _ = item.reply.send(own);
+            item.reply(own);
         }
         if let Some(load) = load {
             cx.observe(Observation::Load(load));

@@ -80,7 +80,8 @@ impl EntraDirectory {
             let resolution = match identifier {
                 Identifier::ObjectId { id } => self.by_key(cx, id).await?,
                 Identifier::UserPrincipalName { upn } => self.by_key(cx, upn).await?,
-                Identifier::Email { email } => self.by_address(cx, email).await?,
+                // Boxed: few are known by nothing but their mail, and every look-up would carry the room for it.
+                Identifier::Email { email } => Box::pin(self.by_address(cx, email)).await?,
                 _ => Resolution::NotFound,
             };
             if !matches!(resolution, Resolution::NotFound) {

@@ -12,7 +12,7 @@ use rescind_core::context::Context;
 use rescind_core::error::Error;
 use rescind_core::id::ConnectorKind;
 use rescind_core::provider::{
-    Account, Capabilities, Descriptor, FirstCosts, ProbeReport, RevocationProvider, RevokeRequest,
+    Capabilities, Descriptor, FirstCosts, ProbeReport, RevocationProvider, RevokeRequest,
     ScopeCapability, ScopeKind,
 };
 use rescind_core::report::{Outcome, Report, Residual};
@@ -144,10 +144,10 @@ impl RevocationProvider for Workspace {
     }
 
     async fn revoke(&self, cx: &Context, request: &RevokeRequest) -> Result<Report, Error> {
-        let account: Account = match &request.account {
-            Some(account) => account.clone(),
+        let account = match &request.account {
+            Some(account) => Arc::clone(account),
             None => match self.look_up(cx, &request.subject).await? {
-                Lookup::Found(account) => account,
+                Lookup::Found(account) => Arc::new(account),
                 Lookup::Nobody => return Ok(Report::new(Outcome::SubjectNotFound)),
             },
         };

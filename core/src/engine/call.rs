@@ -92,9 +92,8 @@ impl Drop for Call {
 async fn ask(desk: &Desk, work: &Work, paid: Paid) -> Result<Report, Error> {
     let member = &desk.member;
     let cx = member
-        .context(work.priority())
+        .context_until(work.priority(), desk.run.calls.clone())
         .for_order(work.order.id)
-        .with_cancel(desk.run.calls.clone())
         .prepaid(member.descriptor.first_cost.revoke, paid);
     match &work.job.scope {
         Scope::Everything => {

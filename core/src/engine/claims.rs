@@ -67,9 +67,9 @@ pub(super) async fn errands(
     let mut ready = Vec::with_capacity(works.len());
     for (work, errand) in works {
         let fate = match errand {
-            Errand::Settle(fate) => *fate,
+            Errand::Settle(fate) => fate,
             Errand::Share(with) => {
-                let Some(fate) = shared(desk, &work, with).await? else {
+                let Some(fate) = shared(desk, &work, with).await?.map(Box::new) else {
                     // The job it would share with is not to be found: it makes its own call.
                     desk.make_ready(work);
                     continue;

@@ -214,14 +214,15 @@ fn take_in(desk: &Arc<Desk>, mut work: Work) {
     desk.protect.notify_one();
     if let Some(resolved) = &work.job.resolved {
         let account = desk.member.recall(&resolved.id);
-        work.account = Some(account.unwrap_or_else(|| Account::new(&resolved.id, &resolved.name)));
+        let account = account.unwrap_or_else(|| Account::new(&resolved.id, &resolved.name));
+        work.account = Some(Arc::new(account));
     } else if desk.member.roles.directory.is_some() {
         desk.state().to_resolve.push(work);
         return;
     } else {
         // Nobody can say who it is: the spelling stands for the account.
         let given = work.job.alias.as_deref().unwrap_or(&work.job.subject);
-        work.account = Some(Account::new(crate::subject::fold(given), given));
+        work.account = Some(Arc::new(Account::new(crate::subject::fold(given), given)));
     }
     with_account(desk, work);
 }

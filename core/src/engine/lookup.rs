@@ -78,7 +78,7 @@ async fn resolve(desk: Arc<Desk>, works: Vec<Work>) -> Result<(), StoreError> {
             for ((mut work, subject), answer) in asked.into_iter().zip(subjects).zip(answers) {
                 match answer {
                     Resolution::Found(account) => {
-                        work.account = Some(account);
+                        work.account = Some(Arc::new(account));
                         with_account(&desk, work);
                     }
                     Resolution::NotFound => missing.push((work, subject)),

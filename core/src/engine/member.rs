@@ -6,6 +6,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use futures_util::{StreamExt, TryStreamExt, stream};
 use jiff::Timestamp;
+use tokio_util::sync::CancellationToken;
 
 use super::fleet::{ConfiguredProvider, Quota};
 use super::lane::{Lane, LaneFault, LaneSettings, Permit, Role};
@@ -134,6 +135,11 @@ impl Member {
     /// A context that pays through this member's lane.
     pub fn context(&self, priority: Priority) -> Context {
         Context::new(Arc::clone(&self.port)).with_priority(priority)
+    }
+
+    /// A context that pays through this member's lane and ends with `cancel`.
+    pub(super) fn context_until(&self, priority: Priority, cancel: CancellationToken) -> Context {
+        Context::cancelled_by(Arc::clone(&self.port), cancel).with_priority(priority)
     }
 
     /// What an order to this provider is bound to.

@@ -1,5 +1,6 @@
 //! The protected list as one provider knows it: immutable ids, and every spelling that leads to them.
 
+use std::borrow::Cow;
 use std::collections::HashSet;
 use std::fmt;
 use std::sync::{PoisonError, RwLock};
@@ -40,7 +41,11 @@ impl List {
     /// A list of these texts, read now.
     fn of<'a>(texts: impl IntoIterator<Item = &'a str>) -> Self {
         Self {
-            texts: texts.into_iter().flat_map(forms).collect(),
+            texts: texts
+                .into_iter()
+                .flat_map(forms)
+                .map(Cow::into_owned)
+                .collect(),
             ids: HashSet::new(),
             read_at: Instant::now(),
         }
@@ -48,15 +53,17 @@ impl List {
 
     /// Adds an account that an entry leads to.
     fn add(&mut self, account: &Account) {
-        self.texts.extend(spellings(account).flat_map(forms));
-        self.ids.extend(forms(&account.id));
+        let forms_of = |text| forms(text).map(Cow::into_owned);
+        self.texts.extend(spellings(account).flat_map(forms_of));
+        self.ids.extend(forms(&account.id).map(Cow::into_owned));
     }
 
     fn covers(&self, spelling: &str) -> bool {
         if self.texts.is_empty() && self.ids.is_empty() {
             return false;
         }
-        forms(spelling).any(|form| self.texts.contains(&form) || self.ids.contains(&form))
+        forms(spelling)
+            .any(|form| self.texts.contains(form.as_ref()) || self.ids.contains(form.as_ref()))
     }
 }
 

@@ -11,13 +11,13 @@ use crate::job::{Resolved, WaitReason};
 use crate::provider::Account;
 use crate::store::ReadyJob;
 
-/// One pending job in memory.
+/// One pending job in memory. It moves from stage to stage, so what is large stays where it is.
 #[derive(Debug)]
 pub(super) struct Work {
-    pub(super) job: ReadyJob,
+    pub(super) job: Box<ReadyJob>,
     pub(super) order: Arc<OpenOrder>,
     /// Who it is, once that is known.
-    pub(super) account: Option<Account>,
+    pub(super) account: Option<Arc<Account>>,
     /// Look-ups for it that failed.
     pub(super) lookups: u32,
     /// Whether it may go out again although it may have been carried out.
@@ -31,7 +31,7 @@ pub(super) struct Work {
 impl Work {
     pub(super) fn new(job: ReadyJob, order: Arc<OpenOrder>) -> Self {
         Self {
-            job,
+            job: Box::new(job),
             order,
             account: None,
             lookups: 0,

@@ -41,7 +41,7 @@ const MOST_SETTLEMENTS: usize = 512;
 pub(super) struct Done {
     pub(super) work: Work,
     pub(super) token: Token,
-    pub(super) fate: Fate,
+    pub(super) fate: Box<Fate>,
     /// Whether it had a place in its order's canary stage.
     called: bool,
 }
@@ -52,13 +52,13 @@ impl Done {
         Self {
             work,
             token,
-            fate,
+            fate: Box::new(fate),
             called: true,
         }
     }
 
     /// There was nothing to call.
-    pub(super) fn of_errand(work: Work, token: Token, fate: Fate) -> Self {
+    pub(super) fn of_errand(work: Work, token: Token, fate: Box<Fate>) -> Self {
         Self {
             work,
             token,
@@ -218,6 +218,7 @@ pub(super) async fn settle(
                 fate,
                 called,
             } = done;
+            let fate = *fate;
             let written = Written::of(&fate.next, called);
             let mut settlement = Settlement::new(work.key(), token, fate.next, fate.detail);
             let unknown = work.is_unknown();

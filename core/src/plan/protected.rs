@@ -3,6 +3,7 @@
 //! A lane knows the list by immutable ids as well, and is what finally stops a call; here a protected person shows
 //! before the yes.
 
+use std::borrow::Cow;
 use std::collections::HashSet;
 
 use crate::likeness::forms;
@@ -17,13 +18,17 @@ pub(super) struct ProtectedSpellings {
 impl ProtectedSpellings {
     pub(super) fn new(entries: &[String]) -> Self {
         Self {
-            forms: entries.iter().flat_map(|entry| forms(entry)).collect(),
+            forms: entries
+                .iter()
+                .flat_map(|entry| forms(entry))
+                .map(Cow::into_owned)
+                .collect(),
         }
     }
 
     /// Whether a spelling is on the list, or looks as if it were.
     pub(super) fn covers(&self, spelling: &str) -> bool {
-        !self.forms.is_empty() && forms(spelling).any(|form| self.forms.contains(&form))
+        !self.forms.is_empty() && forms(spelling).any(|form| self.forms.contains(form.as_ref()))
     }
 }
 
