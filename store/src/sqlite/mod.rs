@@ -19,6 +19,7 @@ mod read;
 mod record;
 mod rescue;
 mod rows;
+mod running;
 mod seen;
 mod settle;
 mod txn;

@@ -376,7 +376,7 @@ fn jobs_sql(states: &[JobState]) -> String {
     let key = &from[from.len() - 4..];
     let mut sql = format!(
         "SELECT j.id, j.subject, j.alias, coalesce(d.resolved_id, o.resolved_id, j.resolved_id),
-           coalesce(d.resolved_name, o.resolved_name, j.resolved_name), j.scope, coalesce(d.state, o.state),
+           coalesce(d.resolved_name, o.resolved_name, j.resolved_name, j.subject), j.scope, coalesce(d.state, o.state),
            o.why, o.due, coalesce(d.attempts, o.attempts), coalesce(d.started_at, o.started_at), d.at,
            d.effective_by, coalesce(d.evidence, 0), coalesce(d.detail, o.detail),
            (SELECT p.name FROM binding b JOIN provider p ON p.id = b.provider

@@ -145,7 +145,7 @@ pub(super) fn strange(what: &str) -> Error {
 
 /// The columns that [`ready`] reads, of `open AS o JOIN job AS j`.
 pub(super) const READY: &str = "o.id, j.subject, j.alias, j.scope, coalesce(o.resolved_id, j.resolved_id), \
-    coalesce(o.resolved_name, j.resolved_name), o.attempts, o.why, o.started_at, o.detail";
+    coalesce(o.resolved_name, j.resolved_name, j.subject), o.attempts, o.why, o.started_at, o.detail";
 
 pub(super) fn ready(row: &Row<'_>) -> SqlResult<ReadyJob> {
     let subject: Option<String> = row.get(1)?;
