@@ -9,8 +9,9 @@ use rescind_core::store::StoreError;
 use rusqlite::{Connection, OptionalExtension as _};
 
 use super::rows::order_id;
-use super::running::Runs;
+use super::running::{Proofs, Runs};
 use super::seen::Seen;
+use super::story::Stories;
 use super::writer::{Fault, Outcome};
 
 /// An order as far as claims and outcomes need it.
@@ -39,6 +40,8 @@ pub(super) struct Memory {
     providers: HashMap<Arc<str>, i64>,
     pub(super) seen: Seen,
     pub(super) runs: Runs,
+    pub(super) proofs: Proofs,
+    pub(super) stories: Stories,
     /// The tree over the entries that the last checkpoint covers.
     pub(super) signed: Option<Frontier>,
     /// Since when there are entries of ours that no checkpoint covers.
@@ -55,6 +58,8 @@ impl Memory {
             providers: HashMap::new(),
             seen: Seen::load(conn)?,
             runs: Runs::default(),
+            proofs: Proofs::default(),
+            stories: Stories::default(),
             signed: None,
             unsigned_since: None,
             signed_notes: Vec::new(),
@@ -68,6 +73,7 @@ impl Memory {
             self.data_version = now;
             self.orders.clear();
             self.runs.clear();
+            self.proofs.clear();
             self.signed = None;
             self.seen.refresh(conn)?;
         }

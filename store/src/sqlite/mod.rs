@@ -22,6 +22,7 @@ mod rows;
 mod running;
 mod seen;
 mod settle;
+mod story;
 mod txn;
 mod writer;
 

@@ -70,18 +70,18 @@ pub(super) fn why(number: Option<i64>) -> SqlResult<Option<WaitReason>> {
 pub(super) fn evidence_number(state: EvidenceState) -> i64 {
     match state {
         EvidenceState::None => 0,
-        EvidenceState::Pending => 1,
-        EvidenceState::Verified => 2,
-        EvidenceState::Unverified => 3,
+        EvidenceState::Pending => 2,
+        EvidenceState::Verified => 3,
+        EvidenceState::Unverified => 4,
     }
 }
 
 pub(super) fn evidence(number: i64) -> SqlResult<EvidenceState> {
     Ok(match number {
         0 => EvidenceState::None,
-        1 => EvidenceState::Pending,
-        2 => EvidenceState::Verified,
-        3 => EvidenceState::Unverified,
+        2 => EvidenceState::Pending,
+        3 => EvidenceState::Verified,
+        4 => EvidenceState::Unverified,
         _ => return Err(strange("a state of evidence")),
     })
 }

@@ -1,4 +1,5 @@
-//! What the writer knows of the jobs that run by its own claims, so that their outcomes need not ask for it again.
+//! What the writer knows of the jobs it has claimed and settled itself, so that what comes next need not ask for it
+//! again. Nothing here decides: a change is written only where the row still is what it must be.
 
 use std::collections::HashMap;
 
@@ -32,7 +33,7 @@ pub(super) struct Account {
     pub(super) name: Option<String>,
 }
 
-/// The running jobs by number. Nothing here decides: an outcome is written only where the row still has the token.
+/// The running jobs by number.
 #[derive(Debug, Default)]
 pub(super) struct Runs(HashMap<u64, Running>);
 
@@ -51,5 +52,37 @@ impl Runs {
     /// What is known of the job's attempt with this token.
     pub(super) fn end(&mut self, job: u64, token: i64) -> Option<Running> {
         self.0.remove(&job).filter(|run| run.token == token)
+    }
+}
+
+/// Where the evidence of a job belongs.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Proof {
+    pub(super) provider: i64,
+    pub(super) binding: i64,
+}
+
+/// The jobs whose evidence is to be read, by number.
+#[derive(Debug, Default)]
+pub(super) struct Proofs(HashMap<u64, Proof>);
+
+impl Proofs {
+    pub(super) fn clear(&mut self) {
+        self.0.clear();
+    }
+
+    pub(super) fn begin(&mut self, job: u64, proof: Proof) {
+        if self.0.len() >= MOST {
+            self.0.clear();
+        }
+        self.0.insert(job, proof);
+    }
+
+    pub(super) fn get(&self, job: u64) -> Option<Proof> {
+        self.0.get(&job).copied()
+    }
+
+    pub(super) fn end(&mut self, job: u64) {
+        self.0.remove(&job);
     }
 }

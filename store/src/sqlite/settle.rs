@@ -1,31 +1,38 @@
 //! From running to wherever the provider's answer leads.
 
 use rescind_core::audit::entry;
+use rescind_core::error::ErrorKind;
 use rescind_core::id::JobKey;
 use rescind_core::job::{JobState, WaitReason};
 use rescind_core::report::{Detail, EvidenceState};
 use rescind_core::store::{Next, Settlement, StoreError};
-use rusqlite::{CachedStatement, Connection, OptionalExtension as _};
-use serde_json::{Map, Value};
+use rusqlite::{CachedStatement, Connection, OptionalExtension as _, params};
+use serde::Serialize;
+use serde_json::Value;
 
 use super::ledger::Draft;
 use super::rows::{evidence_number, job_id, micros, state_name, state_number, why_number};
-use super::running::{Account, Running};
+use super::running::{Account, Proof, Running};
+use super::story::{is_shareable, text};
 use super::txn::Txn;
-use super::writer::Outcome;
+use super::writer::{Fault, Outcome};
 
 /// A settlement with its texts made ready by the caller's thread.
 pub(super) struct Settled {
     settlement: Settlement,
-    detail: String,
+    /// The detail, unless the job ends with a story that its row may share.
+    detail: Option<String>,
     outcome: String,
     audit_detail: Option<String>,
 }
 
 impl Settled {
     pub(super) fn new(settlement: Settlement) -> Result<Self, StoreError> {
-        let detail = serde_json::to_string(&settlement.detail)
-            .map_err(|error| StoreError::Corrupt(error.to_string()))?;
+        let shares = settlement.next.state().is_terminal() && is_shareable(&settlement.detail);
+        let detail = match shares {
+            true => None,
+            false => Some(text(&settlement.detail)?),
+        };
         let mut outcome = state_name(settlement.next.state()).to_owned();
         if let Some(name) = settlement.detail.outcome
             && let Ok(Value::String(name)) = serde_json::to_value(name)
@@ -43,31 +50,45 @@ impl Settled {
 }
 
 /// What the audit keeps of an attempt's story: nothing that names a person.
+#[derive(Serialize)]
+struct Kept<'a> {
+    #[serde(skip_serializing_if = "Option::is_none")]
+    error: Option<ErrorKind>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    operation: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    request_id: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    shared_with: Option<u64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    vendor_code: Option<&'a str>,
+}
+
 fn audit_detail(detail: &Detail) -> Option<String> {
-    let mut kept = Map::new();
-    if let Some(error) = &detail.error {
-        if let Ok(kind) = serde_json::to_value(error.kind) {
-            kept.insert("error".to_owned(), kind);
-        }
-        kept.insert("operation".to_owned(), error.operation.clone().into());
-        if let Some(code) = &error.vendor_code {
-            kept.insert("vendor_code".to_owned(), code.clone().into());
-        }
+    let Detail {
+        error,
+        vendor_request_id,
+        shared_with,
+        ..
+    } = detail;
+    if error.is_none() && vendor_request_id.is_none() && shared_with.is_none() {
+        return None;
     }
-    if let Some(id) = &detail.vendor_request_id {
-        kept.insert("request_id".to_owned(), id.clone().into());
-    }
-    if let Some(job) = detail.shared_with {
-        kept.insert("shared_with".to_owned(), job.into());
-    }
-    (!kept.is_empty()).then(|| Value::Object(kept).to_string())
+    let error = error.as_ref();
+    let kept = Kept {
+        error: error.map(|error| error.kind),
+        operation: error.map(|error| error.operation.as_str()),
+        request_id: vendor_request_id.as_deref(),
+        shared_with: *shared_with,
+        vendor_code: error.and_then(|error| error.vendor_code.as_deref()),
+    };
+    serde_json::to_string(&kept).ok()
 }
 
 /// The statements that each outcome needs, looked up once for all of a batch.
 struct Statements<'c> {
     delete: CachedStatement<'c>,
     done: CachedStatement<'c>,
-    evidence: CachedStatement<'c>,
 }
 
 impl<'c> Statements<'c> {
@@ -77,11 +98,9 @@ impl<'c> Statements<'c> {
                 .prepare_cached("DELETE FROM open WHERE id = ?1 AND state = 1 AND token = ?2")?,
             done: conn.prepare_cached(
                 "INSERT INTO done(id, state, at, attempts, called, evidence, started_at, effective_by,
-                   provider_time, resolved_id, resolved_name, detail)
-                 VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12)",
+                   provider_time, resolved_id, resolved_name, detail, provider, binding, proof_due, story, request_id)
+                 VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17)",
             )?,
-            evidence: conn
-                .prepare_cached("INSERT INTO evidence(id, provider, due) VALUES (?1, ?2, ?3)")?,
         })
     }
 }
@@ -236,7 +255,17 @@ impl Txn<'_> {
         } else {
             evidence
         };
-        statements.done.execute((
+        let detail = &settled.settlement.detail;
+        let story = match &settled.detail {
+            None => self.memory.stories.of(self.conn, detail)?,
+            Some(_) => None,
+        };
+        let told = match (&settled.detail, story) {
+            (None, None) => Some(text(detail).map_err(Fault::Fatal)?),
+            _ => None,
+        };
+        let proof = evidence_due.map(|due| (running.provider, running.binding, micros(due)));
+        statements.done.execute(params![
             id,
             state_number(state),
             self.now,
@@ -245,15 +274,22 @@ impl Txn<'_> {
             evidence_number(evidence),
             running.started_at,
             effective_by,
-            settled.settlement.detail.provider_time.map(micros),
-            &running.account.id,
-            &running.account.name,
-            &settled.detail,
-        ))?;
-        if let Some(due) = evidence_due {
-            statements
-                .evidence
-                .execute((id, running.provider, micros(due)))?;
+            detail.provider_time.map(micros),
+            running.account.id,
+            running.account.name,
+            settled.detail.as_ref().or(told.as_ref()),
+            proof.map(|proof| proof.0),
+            proof.map(|proof| proof.1),
+            proof.map(|proof| proof.2),
+            story,
+            story.and(detail.vendor_request_id.as_ref()),
+        ])?;
+        if proof.is_some() {
+            let proof = Proof {
+                provider: running.provider,
+                binding: running.binding,
+            };
+            self.memory.proofs.begin(job.as_u64(), proof);
             self.evidence(job, running.binding, 1);
         }
         if state == JobState::Confirmed
