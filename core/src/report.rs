@@ -37,7 +37,7 @@ pub enum Outcome {
 }
 
 /// Why a provider cannot end this subject's sessions, and what to do instead.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[non_exhaustive]
 pub struct Unsupported {
     /// Why, as a sentence for a person.
@@ -77,7 +77,7 @@ impl Ended {
 }
 
 /// One step of a procedure with its counts: `ended + already_absent + failed + skipped` is all it found.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[non_exhaustive]
 pub struct Step {
     /// Its name in the connector's documentation, such as `grants`.
@@ -141,7 +141,7 @@ impl ItemFailure {
 }
 
 /// What may still be alive after a success, and for how long at most.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[non_exhaustive]
 pub struct Residual {
     /// A sentence for a person: "access tokens already issued".

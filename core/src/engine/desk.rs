@@ -15,7 +15,7 @@ use super::run::Run;
 use crate::error::Error;
 use crate::id::{JobKey, OrderKey};
 use crate::report::{Detail, OutcomeName, Unsupported};
-use crate::store::Next;
+use crate::store::{EvidenceDue, Next};
 
 /// The fewest jobs a lane keeps in memory: enough to fill a commit.
 const LEAST_WINDOW: usize = 512;
@@ -83,6 +83,8 @@ pub(super) struct State {
     pub(super) wake_at: Option<Timestamp>,
     /// When evidence is next due.
     pub(super) evidence_at: Option<Timestamp>,
+    /// Evidence of jobs that were confirmed a moment ago, so that the store need not be asked for it.
+    pub(super) to_prove: VecDeque<EvidenceDue>,
     /// Subjects whose calls were not carried out since anybody was served.
     failing: HashSet<u64>,
     last_revoked: Option<Instant>,
@@ -375,6 +377,15 @@ impl State {
 
     pub(super) fn wake_by(&mut self, at: Timestamp) {
         self.wake_at = Some(self.wake_at.map_or(at, |known| known.min(at)));
+    }
+
+    /// Evidence of a confirmed job is due: read from here, or found in the store once there is room.
+    pub(super) fn prove(&mut self, due: EvidenceDue, at: Timestamp) {
+        if at <= due.confirmed_at && self.to_prove.len() < MOST_WINDOW {
+            self.to_prove.push_back(due);
+        } else {
+            self.evidence_by(at);
+        }
     }
 
     pub(super) fn evidence_by(&mut self, at: Timestamp) {

@@ -107,18 +107,51 @@ async fn begin(
     if room == 0 {
         return Ok(false);
     }
-    {
+    let (mut due, in_flight) = {
         let mut state = desk.state();
-        if state.evidence_at.is_none_or(|at| at > now) {
-            return Ok(false);
-        }
-        // What is confirmed from here on says itself when it is due; the store's answers below may be older.
-        state.evidence_at = None;
+        let asks = state.evidence_at.is_some_and(|at| at <= now);
+        // What the store knows is older: half the room is kept for it.
+        let fresh = if asks { room.div_ceil(2) } else { room };
+        let fresh = fresh.min(state.to_prove.len());
+        let mut due: Vec<EvidenceDue> = state.to_prove.drain(..fresh).collect();
+        // The store may have been asked between the commit of a job and its coming here.
+        due.retain(|due| reading.insert(due.job));
+        let in_flight = asks.then(|| {
+            // What is confirmed from here on says itself when it is due; the store's answers below may be older.
+            state.evidence_at = None;
+            let waiting = state.to_prove.iter().map(|due| due.job);
+            reading
+                .iter()
+                .copied()
+                .chain(waiting)
+                .collect::<Vec<JobKey>>()
+        });
+        (due, in_flight)
+    };
+    if let Some(in_flight) = in_flight {
+        due.extend(from_store(desk, now, room - due.len(), &in_flight).await?);
+        reading.extend(due.iter().map(|due| due.job));
     }
-    let in_flight: Vec<JobKey> = reading.iter().copied().collect();
+    if due.is_empty() {
+        return Ok(false);
+    }
+    while !due.is_empty() {
+        let rest = due.split_off(due.len().min(size));
+        reads.spawn(read(Arc::clone(desk), std::mem::replace(&mut due, rest)));
+    }
+    Ok(true)
+}
+
+/// What is due in the store and not in flight. Says when to ask again.
+async fn from_store(
+    desk: &Desk,
+    now: Timestamp,
+    room: usize,
+    in_flight: &[JobKey],
+) -> Result<Vec<EvidenceDue>, StoreError> {
     let store = &desk.run.store;
-    let mut due = store
-        .evidence_due(&desk.member.name, now, room, &in_flight)
+    let due = store
+        .evidence_due(&desk.member.name, now, room, in_flight)
         .await?;
     if due.len() < room {
         let next = store.next_due(&desk.member.name).await?.evidence;
@@ -130,15 +163,7 @@ async fn begin(
     } else {
         desk.state().evidence_by(now);
     }
-    if due.is_empty() {
-        return Ok(false);
-    }
-    reading.extend(due.iter().map(|due| due.job));
-    while !due.is_empty() {
-        let rest = due.split_off(due.len().min(size));
-        reads.spawn(read(Arc::clone(desk), std::mem::replace(&mut due, rest)));
-    }
-    Ok(true)
+    Ok(due)
 }
 
 async fn read(desk: Arc<Desk>, due: Vec<EvidenceDue>) -> Read {

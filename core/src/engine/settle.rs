@@ -19,7 +19,7 @@ use crate::job::WaitReason;
 use crate::layer::Protection;
 use crate::provider::ScopeKind;
 use crate::report::{Detail, EvidenceState, OutcomeName};
-use crate::store::{Act, Next, Settlement, StoreError};
+use crate::store::{Act, EvidenceDue, Next, Settlement, StoreError};
 
 /// Used attempts after which a person must look.
 pub(super) const MAX_ATTEMPTS: u32 = 8;
@@ -219,7 +219,8 @@ pub(super) async fn settle(
                 called,
             } = done;
             let fate = *fate;
-            let written = Written::of(&fate.next, called);
+            let mut written = Written::of(&fate.next, called);
+            written.revoked_at = fate.detail.provider_time;
             let mut settlement = Settlement::new(work.key(), token, fate.next, fate.detail);
             let unknown = work.is_unknown();
             works.push((work, written));
@@ -236,6 +237,7 @@ pub(super) async fn settle(
         }
         failpoint::pass(Side::Before, Point::Answered)?;
         let held = desk.run.store.settle(settlements).await?;
+        let now = desk.now();
         let mut dead = Vec::new();
         {
             let state = &mut *desk.state();
@@ -249,8 +251,13 @@ pub(super) async fn settle(
                 if let Some(at) = written.wake_at {
                     state.wake_by(at);
                 }
-                if let Some(at) = written.evidence_at {
-                    state.evidence_by(at);
+                match (written.evidence_at, written.revoked_at, &work.account) {
+                    (Some(at), Some(revoked_at), Some(account)) if held => {
+                        let due = EvidenceDue::new(work.key(), &account.id, revoked_at, now);
+                        state.prove(due, at);
+                    }
+                    (Some(at), ..) => state.evidence_by(at),
+                    (None, ..) => {}
                 }
                 state.end(&work);
                 if work.order.count(written.fate, written.called) {
@@ -284,6 +291,8 @@ const CANARY_DIED: &str = "more than 5 % of its first 100 finished jobs are park
 struct Written {
     wake_at: Option<Timestamp>,
     evidence_at: Option<Timestamp>,
+    /// When the provider answered, by its own clock.
+    revoked_at: Option<Timestamp>,
     fate: orders::Fate,
     called: bool,
 }
@@ -307,6 +316,7 @@ impl Written {
         Self {
             wake_at,
             evidence_at,
+            revoked_at: None,
             fate,
             called,
         }

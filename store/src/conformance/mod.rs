@@ -59,6 +59,7 @@ macro_rules! store_conformance {
             crash::a_dead_cancellation_is_finished_in_passing
             crash::an_old_plan_is_swept
             record::every_step_is_in_a_verifiable_record
+            record::a_story_told_of_many_is_told_of_each
             record::evidence_is_read_until_it_is_in
             record::a_lane_remembers
         }

@@ -1,11 +1,13 @@
 //! The audit, evidence, and what a lane keeps.
 
+use std::sync::Arc;
+
 use jiff::SignedDuration;
 use rescind_core::audit::AuditEntry;
 use rescind_core::clock::Clock as _;
 use rescind_core::id::JobKey;
 use rescind_core::job::JobState;
-use rescind_core::report::EvidenceState;
+use rescind_core::report::{EvidenceState, Residual};
 use rescind_core::store::{Claimed, EvidenceReading, Next, Settlement, Spent, Store};
 
 use super::{Bench, Place};
@@ -86,6 +88,43 @@ pub async fn every_step_is_in_a_verifiable_record(place: &dyn Place) {
     assert_eq!(last.size, entries.len() as u64);
     let sizes: Vec<u64> = checkpoints.iter().map(|one| one.size).collect();
     assert!(sizes.is_sorted_by(|a, b| a < b), "{sizes:?}");
+    bench.balanced(id).await;
+}
+
+/// What many attempts have in common is read back with each of them, and so is what is one's own.
+pub async fn a_story_told_of_many_is_told_of_each(place: &dyn Place) {
+    let bench = Bench::new(place);
+    let names = ["a", "b", "c", "d", "e", "f"].map(|name| format!("{name}@example.com"));
+    let people: Vec<&str> = names.iter().map(String::as_str).collect();
+    let (id, order) = bench.order(&people).await;
+    let mut told = Vec::new();
+    for (seq, name) in (0..).zip(&names) {
+        let job = JobKey::new(order, seq);
+        let Claimed::Running { token, .. } = bench.claim_one(Bench::claim(job, name)).await else {
+            panic!("it runs");
+        };
+        let mut detail = Bench::story();
+        detail.vendor_request_id = (seq != 3).then(|| format!("r-{seq}"));
+        detail.provider_time = (seq != 4).then(|| bench.clock.now());
+        // Two stories, in turns.
+        let what = ["access tokens already issued", "nothing"][seq as usize % 2];
+        detail.residual = vec![Residual::new(what, None)];
+        let next = bench.confirmed();
+        told.push(detail.clone());
+        assert!(
+            bench
+                .settle(Settlement::new(job, token, next, detail))
+                .await
+        );
+        bench.clock.advance(SignedDuration::from_secs(1));
+    }
+    for store in [Arc::clone(&bench.store), bench.second()] {
+        let jobs = store.jobs(order, &[], None, 10).await.expect("the jobs");
+        for ((job, told), name) in jobs.iter().zip(&told).zip(&names) {
+            assert_eq!(job.detail, *told);
+            assert_eq!(job.resolved.as_ref(), Some(&Bench::account(name)));
+        }
+    }
     bench.balanced(id).await;
 }
 

@@ -1,21 +1,97 @@
 //! From pending to running, and back to pending from waiting.
 
+use rescind_core::audit::entry;
 use rescind_core::id::{ProviderName, Token};
 use rescind_core::job::{JobState, Resolved};
 use rescind_core::store::{Claim, Claimed, ReadyJob};
-use rusqlite::{ErrorCode, OptionalExtension as _};
+use rusqlite::{CachedStatement, Connection, ErrorCode, OptionalExtension as _, Row};
 
 use super::rows::{READY, job_id, job_key, micros, ready};
+use super::running::{Account, Running};
 use super::txn::Txn;
 use super::writer::Outcome;
 use jiff::Timestamp;
 
-impl Txn<'_> {
-    pub(super) fn claim(&mut self, claims: &[Claim]) -> Outcome<Vec<Claimed>> {
-        claims.iter().map(|claim| self.claim_one(claim)).collect()
+/// The statements that each claim needs, looked up once for all of a batch.
+struct Statements<'c> {
+    pending: CachedStatement<'c>,
+    start: CachedStatement<'c>,
+}
+
+impl<'c> Statements<'c> {
+    fn prepare(conn: &'c Connection) -> Outcome<Self> {
+        Ok(Self {
+            pending: conn.prepare_cached(
+                "SELECT o.token, o.attempts, o.binding, j.scope IS NULL, o.started_at, j.subject, j.alias, j.salt,
+                   coalesce(o.resolved_id, j.resolved_id), coalesce(o.resolved_name, j.resolved_name),
+                   j.resolved_name IS NOT NULL
+                 FROM open o JOIN job j ON j.id = o.id
+                 WHERE o.id = ?1 AND o.state = 0 AND o.provider = ?2",
+            )?,
+            start: conn.prepare_cached(
+                "UPDATE open SET state = 1, token = ?2, calls = ?3, account = ?4, started_at = ?5,
+                   resolved_id = ?6, resolved_name = ?7
+                 WHERE id = ?1 AND state = 0",
+            )?,
+        })
+    }
+}
+
+/// A pending job, as its rows say.
+struct Pending {
+    token: i64,
+    attempts: u32,
+    binding: i64,
+    /// Whether it ends everything.
+    whole: bool,
+    started_at: Option<i64>,
+    subject: Option<String>,
+    alias: Option<String>,
+    salt: [u8; 16],
+    account: Account,
+    /// Whether planning has left a name, which every later one must then be told apart from.
+    has_planned_name: bool,
+}
+
+impl Pending {
+    fn read(row: &Row<'_>) -> rusqlite::Result<Self> {
+        Ok(Self {
+            token: row.get(0)?,
+            attempts: row.get(1)?,
+            binding: row.get(2)?,
+            whole: row.get(3)?,
+            started_at: row.get(4)?,
+            subject: row.get(5)?,
+            alias: row.get(6)?,
+            salt: row.get(7)?,
+            account: Account {
+                id: row.get(8)?,
+                name: row.get(9)?,
+            },
+            has_planned_name: row.get(10)?,
+        })
     }
 
-    fn claim_one(&mut self, claim: &Claim) -> Outcome<Claimed> {
+    /// Takes in whom a claim is about.
+    fn resolve(&mut self, resolved: &Resolved) {
+        let said = !self.has_planned_name && self.subject.as_ref() == Some(&resolved.name);
+        self.account = Account {
+            id: Some(resolved.id.clone()),
+            name: (!said).then(|| resolved.name.clone()),
+        };
+    }
+}
+
+impl Txn<'_> {
+    pub(super) fn claim(&mut self, claims: &[Claim]) -> Outcome<Vec<Claimed>> {
+        let mut statements = Statements::prepare(self.conn)?;
+        claims
+            .iter()
+            .map(|claim| self.claim_one(claim, &mut statements))
+            .collect()
+    }
+
+    fn claim_one(&mut self, claim: &Claim, statements: &mut Statements<'_>) -> Outcome<Claimed> {
         let conn = self.conn;
         let accepted_at = match self.memory.order(conn, claim.job.order().0)? {
             Some(order) if order.works() => order.accepted_at.unwrap_or(i64::MAX),
@@ -23,16 +99,11 @@ impl Txn<'_> {
         };
         let provider = self.memory.provider(conn, claim.provider.as_str())?;
         let id = job_id(claim.job);
-        let pending: Option<(i64, u32, i64, bool)> = conn
-            .prepare_cached(
-                "SELECT o.token, o.attempts, o.binding, j.scope IS NULL FROM open o JOIN job j ON j.id = o.id
-                 WHERE o.id = ?1 AND o.state = 0 AND o.provider = ?2",
-            )?
-            .query_row((id, provider), |row| {
-                Ok((row.get(0)?, row.get(1)?, row.get(2)?, row.get(3)?))
-            })
+        let pending = statements
+            .pending
+            .query_row((id, provider), Pending::read)
             .optional()?;
-        let Some((token, attempts, binding, whole)) = pending else {
+        let Some(mut pending) = pending else {
             return Ok(Claimed::Lost);
         };
 
@@ -45,7 +116,7 @@ impl Txn<'_> {
             None => None,
         };
         if claim.calls
-            && whole
+            && pending.whole
             && let (Some(job), Some(resolved)) = (known, &claim.resolved)
             && self.succeeded_since(job, resolved, accepted_at)?
         {
@@ -55,26 +126,25 @@ impl Txn<'_> {
         }
 
         // Tokens grow with the audit, which has an entry between any two claims of one job.
-        let token = (token + 1).max((self.head.seq + 1).cast_signed());
+        let token = (pending.token + 1).max((self.head.seq + 1).cast_signed());
         let in_flight = account.filter(|_| claim.calls);
-        let updated = conn
-            .prepare_cached(
-                "UPDATE open SET state = 1, token = ?2, calls = ?3, account = ?4,
-                   started_at = CASE WHEN ?3 AND NOT ?8 THEN ?5 WHEN ?3 THEN coalesce(started_at, ?5)
-                     ELSE started_at END,
-                   resolved_id = coalesce(?6, resolved_id), resolved_name = coalesce(?7, resolved_name)
-                 WHERE id = ?1 AND state = 0",
-            )?
-            .execute((
-                id,
-                token,
-                claim.calls,
-                in_flight,
-                self.now,
-                claim.resolved.as_ref().map(|resolved| &resolved.id),
-                claim.resolved.as_ref().map(|resolved| &resolved.name),
-                claim.carries_steps,
-            ));
+        let started_at = match (claim.calls, pending.started_at) {
+            (true, Some(first)) if claim.carries_steps => Some(first),
+            (true, _) => Some(self.now),
+            (false, before) => before,
+        };
+        if let Some(resolved) = &claim.resolved {
+            pending.resolve(resolved);
+        }
+        let updated = statements.start.execute((
+            id,
+            token,
+            claim.calls,
+            in_flight,
+            started_at,
+            &pending.account.id,
+            &pending.account.name,
+        ));
         match updated {
             Ok(1) => {}
             Ok(_) => return Ok(Claimed::Lost),
@@ -86,9 +156,14 @@ impl Txn<'_> {
             }
             Err(error) => return Err(error.into()),
         }
-        self.moved(claim.job, binding, JobState::Pending, JobState::Running)?;
+        self.moved(
+            claim.job,
+            pending.binding,
+            JobState::Pending,
+            JobState::Running,
+        )?;
         if let (Some(account), Some(resolved)) = (account, &claim.resolved) {
-            self.remember(claim, provider, account, known, resolved)?;
+            self.remember(claim, provider, account, known, resolved, &pending);
         }
         if claim.calls {
             self.starts(provider, claim.job);
@@ -96,6 +171,21 @@ impl Txn<'_> {
                 self.spends(provider, budget, *units);
             }
         }
+        let attempts = pending.attempts;
+        let running = Running {
+            token,
+            provider,
+            binding: pending.binding,
+            attempts,
+            calls: claim.calls,
+            whole: pending.whole,
+            started_at,
+            account: pending.account,
+            subject: pending
+                .subject
+                .map(|subject| entry::commit("subject", &pending.salt, &subject)),
+        };
+        self.memory.runs.begin(claim.job.as_u64(), running);
         Ok(Claimed::Running {
             token: Token(token.cast_unsigned()),
             attempt: attempts + 1,
@@ -132,23 +222,19 @@ impl Txn<'_> {
         account: i64,
         known: Option<u64>,
         resolved: &Resolved,
-    ) -> Outcome<()> {
+        pending: &Pending,
+    ) {
         let job = claim.job.as_u64();
         let seen = &mut self.memory.seen;
         if known.is_none() {
             seen.add(account, job);
         }
-        let (subject, alias): (Option<String>, Option<String>) = self
-            .conn
-            .prepare_cached("SELECT subject, alias FROM job WHERE id = ?1")?
-            .query_row([job_id(claim.job)], |row| Ok((row.get(0)?, row.get(1)?)))?;
-        if subject.as_ref() != Some(&resolved.name) && !resolved.name.is_empty() {
+        if pending.subject.as_ref() != Some(&resolved.name) && !resolved.name.is_empty() {
             seen.add(seen.spelling(provider, &resolved.name), job);
         }
-        for spelling in subject.iter().chain(&alias) {
+        for spelling in pending.subject.iter().chain(&pending.alias) {
             seen.add(seen.spelling(provider, spelling), job);
         }
-        Ok(())
     }
 
     pub(super) fn wake(

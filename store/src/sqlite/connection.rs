@@ -8,7 +8,7 @@ use rusqlite::config::DbConfig;
 use rusqlite::{Connection, ErrorCode, OpenFlags, TransactionBehavior};
 
 /// Each entry takes the schema one version further; `PRAGMA user_version` says how many were applied.
-const MIGRATIONS: &[&str] = &[include_str!("schema.sql")];
+const MIGRATIONS: &[&str] = &[include_str!("schema.sql"), include_str!("leaner.sql")];
 
 /// How long one statement waits for another process, in milliseconds. Those hold the lock for one chunk at a time.
 const BUSY_MS: i32 = 20_000;
@@ -188,6 +188,33 @@ mod tests {
         for good in [3_051_003, 3_052_001, rusqlite::version_number()] {
             assert!(check_version(good).is_ok());
         }
+    }
+
+    #[test]
+    fn evidence_that_was_due_before_a_migration_is_due_after_it() {
+        let mut conn = Connection::open_in_memory().unwrap();
+        conn.execute_batch(MIGRATIONS[0]).unwrap();
+        conn.execute_batch(
+            "INSERT INTO job(id, binding, subject, salt) VALUES (1, 7, 'a', x'00'), (2, 7, 'b', x'00');
+             INSERT INTO done(id, state, at, attempts, called, evidence) VALUES (1, 4, 9, 1, 1, 1), (2, 4, 9, 1, 1, 2);
+             INSERT INTO evidence(id, provider, due, reads) VALUES (1, 3, 11, 2);
+             PRAGMA user_version = 1;",
+        )
+        .unwrap();
+        migrate(&mut conn).unwrap();
+        let mut rows = conn
+            .prepare("SELECT evidence, provider, binding, proof_due, reads FROM done ORDER BY id")
+            .unwrap();
+        type Row = (i64, Option<i64>, Option<i64>, Option<i64>, i64);
+        let rows: Vec<Row> = rows
+            .query_map([], |row| row.try_into())
+            .unwrap()
+            .map(Result::unwrap)
+            .collect();
+        assert_eq!(
+            rows,
+            [(2, Some(3), Some(7), Some(11), 2), (3, None, None, None, 0)]
+        );
     }
 
     #[test]

@@ -84,9 +84,7 @@ impl Txn<'_> {
         };
         whole.encode(&mut body);
         let hash = entry::chain(&self.head.hash, &body);
-        self.conn
-            .prepare_cached("INSERT INTO audit(seq, hash, body) VALUES (?1, ?2, ?3)")?
-            .execute((seq.cast_signed(), hash, body))?;
+        self.audit_row.execute((seq.cast_signed(), hash, body))?;
         self.head = Head { seq, hash };
         if self.memory.unsigned_since.is_none() {
             self.memory.unsigned_since = Some(Instant::now());

@@ -9,7 +9,9 @@ use rescind_core::store::StoreError;
 use rusqlite::{Connection, OptionalExtension as _};
 
 use super::rows::order_id;
+use super::running::{Proofs, Runs};
 use super::seen::Seen;
+use super::story::Stories;
 use super::writer::{Fault, Outcome};
 
 /// An order as far as claims and outcomes need it.
@@ -35,8 +37,11 @@ pub(super) struct Memory {
     /// Changes when another connection has committed; then the rest is read again.
     data_version: i64,
     orders: HashMap<u32, Arc<OrderFacts>>,
-    providers: HashMap<String, i64>,
+    providers: HashMap<Arc<str>, i64>,
     pub(super) seen: Seen,
+    pub(super) runs: Runs,
+    pub(super) proofs: Proofs,
+    pub(super) stories: Stories,
     /// The tree over the entries that the last checkpoint covers.
     pub(super) signed: Option<Frontier>,
     /// Since when there are entries of ours that no checkpoint covers.
@@ -52,6 +57,9 @@ impl Memory {
             orders: HashMap::new(),
             providers: HashMap::new(),
             seen: Seen::load(conn)?,
+            runs: Runs::default(),
+            proofs: Proofs::default(),
+            stories: Stories::default(),
             signed: None,
             unsigned_since: None,
             signed_notes: Vec::new(),
@@ -64,6 +72,8 @@ impl Memory {
         if now != self.data_version {
             self.data_version = now;
             self.orders.clear();
+            self.runs.clear();
+            self.proofs.clear();
             self.signed = None;
             self.seen.refresh(conn)?;
         }
@@ -117,19 +127,19 @@ impl Memory {
         let id = conn
             .prepare_cached("SELECT id FROM provider WHERE name = ?1")?
             .query_row([name], |row| row.get(0))?;
-        self.providers.insert(name.to_owned(), id);
+        self.providers.insert(name.into(), id);
         Ok(id)
     }
 
     /// The name of a provider's number.
-    pub(super) fn provider_name(&mut self, conn: &Connection, id: i64) -> Outcome<String> {
+    pub(super) fn provider_name(&mut self, conn: &Connection, id: i64) -> Outcome<Arc<str>> {
         if let Some((name, _)) = self.providers.iter().find(|(_, known)| **known == id) {
-            return Ok(name.clone());
+            return Ok(Arc::clone(name));
         }
-        let name: String = conn
+        let name: Arc<str> = conn
             .prepare_cached("SELECT name FROM provider WHERE id = ?1")?
             .query_row([id], |row| row.get(0))?;
-        self.providers.insert(name.clone(), id);
+        self.providers.insert(Arc::clone(&name), id);
         Ok(name)
     }
 

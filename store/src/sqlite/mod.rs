@@ -19,8 +19,10 @@ mod read;
 mod record;
 mod rescue;
 mod rows;
+mod running;
 mod seen;
 mod settle;
+mod story;
 mod txn;
 mod writer;
 

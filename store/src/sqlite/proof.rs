@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use rescind_core::failpoint::Point;
-use rescind_core::id::ProviderName;
+use rescind_core::id::{JobKey, ProviderName};
 use rescind_core::report::EvidenceState;
 use rescind_core::store::EvidenceReading;
 use rescind_core::subject::fold;
@@ -11,6 +11,7 @@ use rusqlite::OptionalExtension as _;
 
 use super::ledger::Draft;
 use super::rows::{evidence_number, job_id, micros};
+use super::running::Proof;
 use super::txn::Txn;
 use super::writer::Outcome;
 
@@ -19,40 +20,37 @@ impl Txn<'_> {
         self.crossed.passes(Point::EvidenceRead)?;
         let conn = self.conn;
         let mut settled: BTreeMap<(i64, &str), Vec<u64>> = BTreeMap::new();
+        let mut again = conn.prepare_cached(
+            "UPDATE done SET proof_due = ?2, reads = reads + 1 WHERE id = ?1 AND evidence = 2",
+        )?;
+        let mut end = conn.prepare_cached(
+            "UPDATE done SET evidence = ?2 WHERE id = ?1 AND evidence = 2 AND state = 4",
+        )?;
         for reading in readings {
             let id = job_id(reading.job);
-            let queued: Option<(i64, i64)> = conn
-                .prepare_cached(
-                    "SELECT e.provider, j.binding FROM evidence e JOIN job j ON j.id = e.id WHERE e.id = ?1",
-                )?
-                .query_row([id], |row| Ok((row.get(0)?, row.get(1)?)))
-                .optional()?;
-            let Some((provider, binding)) = queued else {
-                continue;
-            };
             if let (EvidenceState::Pending, Some(due)) = (reading.state, reading.due) {
-                conn.prepare_cached(
-                    "UPDATE evidence SET due = ?2, reads = reads + 1 WHERE id = ?1",
-                )?
-                .execute((id, micros(due)))?;
+                again.execute((id, micros(due)))?;
                 continue;
             }
+            let Some(proof) = self.proof(reading.job)? else {
+                continue;
+            };
             // Pending without a next read would never be read again.
             let state = match reading.state {
                 EvidenceState::Pending => EvidenceState::Unverified,
                 state => state,
             };
-            conn.prepare_cached("DELETE FROM evidence WHERE id = ?1")?
-                .execute([id])?;
-            conn.prepare_cached("UPDATE done SET evidence = ?2 WHERE id = ?1 AND state = 4")?
-                .execute((id, evidence_number(state)))?;
-            self.evidence(reading.job, binding, -1);
+            self.memory.proofs.end(reading.job.as_u64());
+            if end.execute((id, evidence_number(state)))? != 1 {
+                continue;
+            }
+            self.evidence(reading.job, proof.binding, -1);
             let outcome = match state {
                 EvidenceState::Verified => "verified",
                 _ => "unverified",
             };
             settled
-                .entry((provider, outcome))
+                .entry((proof.provider, outcome))
                 .or_default()
                 .push(reading.job.as_u64());
         }
@@ -67,6 +65,24 @@ impl Txn<'_> {
             })?;
         }
         Ok(())
+    }
+
+    /// Where the evidence of a job belongs, if it is to be read.
+    fn proof(&self, job: JobKey) -> Outcome<Option<Proof>> {
+        let known = self.memory.proofs.get(job.as_u64());
+        if known.is_some() {
+            return Ok(known);
+        }
+        Ok(self
+            .conn
+            .prepare_cached("SELECT provider, binding FROM done WHERE id = ?1 AND evidence = 2")?
+            .query_row([job_id(job)], |row| {
+                Ok(Proof {
+                    provider: row.get(0)?,
+                    binding: row.get(1)?,
+                })
+            })
+            .optional()?)
     }
 
     pub(super) fn was_resolved(

@@ -1,5 +1,6 @@
 //! Orders and jobs, as reports see them. Each query is short: a long reader keeps the log from being folded.
 
+use std::collections::HashSet;
 use std::fmt::Write as _;
 
 use rescind_core::id::{JobKey, OrderId, OrderKey, ProviderName};
@@ -251,7 +252,7 @@ pub(super) fn next_due(conn: &Connection, provider: &ProviderName) -> Result<Nex
             .query_row([provider], |row| row.get(0))
             .optional()?;
         let evidence: Option<i64> = conn
-            .prepare_cached("SELECT min(due) FROM evidence WHERE provider = ?1")?
+            .prepare_cached("SELECT min(proof_due) FROM done WHERE provider = ?1 AND evidence = 2")?
             .query_row([provider], |row| row.get(0))?;
         Ok(NextDue {
             job: time_of(job)?,
@@ -272,30 +273,34 @@ pub(super) fn evidence_due(
         let Some(provider) = provider_number(conn, provider)? else {
             return Ok(Vec::new());
         };
-        let mut rows = conn.prepare_cached(
-            "SELECT e.id, d.resolved_id, coalesce(d.provider_time, d.started_at, d.at), d.at, e.reads
-             FROM evidence e JOIN done d ON d.id = e.id
-             WHERE e.provider = ?1 AND e.due <= ?2 ORDER BY e.due, e.id LIMIT ?3",
+        // The index alone tells which they are: those in flight cost no look at their rows.
+        let mut ids = conn.prepare_cached(
+            "SELECT id FROM done WHERE provider = ?1 AND evidence = 2 AND proof_due <= ?2
+             ORDER BY proof_due, id LIMIT ?3",
         )?;
+        let mut row_of = conn.prepare_cached(
+            "SELECT resolved_id, coalesce(provider_time, started_at, at), at, reads FROM done WHERE id = ?1",
+        )?;
+        let in_flight: HashSet<JobKey> = in_flight.iter().copied().collect();
         let asked = limit + in_flight.len();
-        let mut rows = rows.query((provider, micros(now), asked))?;
+        let mut ids = ids.query((provider, micros(now), asked))?;
         let mut due = Vec::new();
-        while let Some(row) = rows.next()?
+        while let Some(row) = ids.next()?
             && due.len() < limit
         {
-            let job = job_key(row.get(0)?);
+            let id = row.get(0)?;
+            let job = job_key(id);
             if in_flight.contains(&job) {
                 continue;
             }
-            let account: Option<String> = row.get(1)?;
-            let mut item = EvidenceDue::new(
-                job,
-                account.unwrap_or_default(),
-                time(row.get(2)?)?,
-                time(row.get(3)?)?,
-            );
-            item.reads = row.get(4)?;
-            due.push(item);
+            due.push(row_of.query_row([id], |row| {
+                let account: Option<String> = row.get(0)?;
+                let (revoked_at, confirmed_at) = (time(row.get(1)?)?, time(row.get(2)?)?);
+                let mut item =
+                    EvidenceDue::new(job, account.unwrap_or_default(), revoked_at, confirmed_at);
+                item.reads = row.get(3)?;
+                Ok(item)
+            })?);
         }
         Ok(due)
     };
@@ -376,11 +381,12 @@ fn jobs_sql(states: &[JobState]) -> String {
     let key = &from[from.len() - 4..];
     let mut sql = format!(
         "SELECT j.id, j.subject, j.alias, coalesce(d.resolved_id, o.resolved_id, j.resolved_id),
-           coalesce(d.resolved_name, o.resolved_name, j.resolved_name), j.scope, coalesce(d.state, o.state),
+           coalesce(d.resolved_name, o.resolved_name, j.resolved_name, j.subject), j.scope, coalesce(d.state, o.state),
            o.why, o.due, coalesce(d.attempts, o.attempts), coalesce(d.started_at, o.started_at), d.at,
            d.effective_by, coalesce(d.evidence, 0), coalesce(d.detail, o.detail),
            (SELECT p.name FROM binding b JOIN provider p ON p.id = b.provider
-            WHERE b.ord = j.id >> 32 AND b.idx = j.binding)
+            WHERE b.ord = j.id >> 32 AND b.idx = j.binding),
+           d.story, (SELECT s.detail FROM story s WHERE s.id = d.story), d.request_id, d.provider_time
          FROM {from} > ?1 AND {key} <= ?2"
     );
     if !states.is_empty() {
@@ -412,6 +418,19 @@ fn read_job(row: &Row<'_>, order: OrderId) -> SqlResult<Job> {
     job.done_at = time_of(row.get(11)?)?;
     job.effective_by = time_of(row.get(12)?)?;
     job.evidence = evidence(row.get(13)?)?;
-    job.detail = json::<Detail>(row.get::<_, Option<String>>(14)?.as_deref())?;
+    job.detail = detail(row)?;
     Ok(job)
+}
+
+/// The detail of a row of its own, or the story that it shares and what is its own beside that.
+fn detail(row: &Row<'_>) -> SqlResult<Detail> {
+    let own = row.get_ref(14)?.as_str_or_null()?;
+    if own.is_some() || row.get::<_, Option<i64>>(16)?.is_none() {
+        return json(own);
+    }
+    let story = row.get_ref(17)?.as_str_or_null()?;
+    let mut detail: Detail = json(Some(story.ok_or_else(|| strange("a story"))?))?;
+    detail.vendor_request_id = row.get(18)?;
+    detail.provider_time = time_of(row.get(19)?)?;
+    Ok(detail)
 }

@@ -70,18 +70,18 @@ pub(super) fn why(number: Option<i64>) -> SqlResult<Option<WaitReason>> {
 pub(super) fn evidence_number(state: EvidenceState) -> i64 {
     match state {
         EvidenceState::None => 0,
-        EvidenceState::Pending => 1,
-        EvidenceState::Verified => 2,
-        EvidenceState::Unverified => 3,
+        EvidenceState::Pending => 2,
+        EvidenceState::Verified => 3,
+        EvidenceState::Unverified => 4,
     }
 }
 
 pub(super) fn evidence(number: i64) -> SqlResult<EvidenceState> {
     Ok(match number {
         0 => EvidenceState::None,
-        1 => EvidenceState::Pending,
-        2 => EvidenceState::Verified,
-        3 => EvidenceState::Unverified,
+        2 => EvidenceState::Pending,
+        3 => EvidenceState::Verified,
+        4 => EvidenceState::Unverified,
         _ => return Err(strange("a state of evidence")),
     })
 }
@@ -145,7 +145,7 @@ pub(super) fn strange(what: &str) -> Error {
 
 /// The columns that [`ready`] reads, of `open AS o JOIN job AS j`.
 pub(super) const READY: &str = "o.id, j.subject, j.alias, j.scope, coalesce(o.resolved_id, j.resolved_id), \
-    coalesce(o.resolved_name, j.resolved_name), o.attempts, o.why, o.started_at, o.detail";
+    coalesce(o.resolved_name, j.resolved_name, j.subject), o.attempts, o.why, o.started_at, o.detail";
 
 pub(super) fn ready(row: &Row<'_>) -> SqlResult<ReadyJob> {
     let subject: Option<String> = row.get(1)?;

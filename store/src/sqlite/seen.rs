@@ -5,9 +5,9 @@
 
 use std::collections::HashMap;
 
-use aws_lc_rs::digest;
 use rescind_core::subject::fold;
 use rusqlite::{Connection, OptionalExtension as _};
+use sha2::{Digest as _, Sha256};
 
 use super::writer::Outcome;
 
@@ -85,13 +85,13 @@ impl Seen {
     }
 
     fn hash(&self, kind: u8, provider: i64, text: &str) -> i64 {
-        let mut context = digest::Context::new(&digest::SHA256);
-        context.update(&self.key);
-        context.update(&[kind]);
-        context.update(&provider.to_be_bytes());
-        context.update(text.as_bytes());
-        let hash = context.finish();
-        i64::from_be_bytes(hash.as_ref()[..8].try_into().expect("8 of 32 bytes"))
+        let hash = Sha256::new()
+            .chain_update(self.key)
+            .chain_update([kind])
+            .chain_update(provider.to_be_bytes())
+            .chain_update(text)
+            .finalize();
+        i64::from_be_bytes(hash[..8].try_into().expect("8 of 32 bytes"))
     }
 
     /// The job that a hash leads to.

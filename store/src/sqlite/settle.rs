@@ -1,29 +1,38 @@
 //! From running to wherever the provider's answer leads.
 
 use rescind_core::audit::entry;
+use rescind_core::error::ErrorKind;
+use rescind_core::id::JobKey;
 use rescind_core::job::{JobState, WaitReason};
 use rescind_core::report::{Detail, EvidenceState};
 use rescind_core::store::{Next, Settlement, StoreError};
-use rusqlite::OptionalExtension as _;
-use serde_json::{Map, Value};
+use rusqlite::{CachedStatement, Connection, OptionalExtension as _, params};
+use serde::Serialize;
+use serde_json::Value;
 
 use super::ledger::Draft;
 use super::rows::{evidence_number, job_id, micros, state_name, state_number, why_number};
+use super::running::{Account, Proof, Running};
+use super::story::{is_shareable, text};
 use super::txn::Txn;
-use super::writer::Outcome;
+use super::writer::{Fault, Outcome};
 
 /// A settlement with its texts made ready by the caller's thread.
 pub(super) struct Settled {
     settlement: Settlement,
-    detail: String,
+    /// The detail, unless the job ends with a story that its row may share.
+    detail: Option<String>,
     outcome: String,
     audit_detail: Option<String>,
 }
 
 impl Settled {
     pub(super) fn new(settlement: Settlement) -> Result<Self, StoreError> {
-        let detail = serde_json::to_string(&settlement.detail)
-            .map_err(|error| StoreError::Corrupt(error.to_string()))?;
+        let shares = settlement.next.state().is_terminal() && is_shareable(&settlement.detail);
+        let detail = match shares {
+            true => None,
+            false => Some(text(&settlement.detail)?),
+        };
         let mut outcome = state_name(settlement.next.state()).to_owned();
         if let Some(name) = settlement.detail.outcome
             && let Ok(Value::String(name)) = serde_json::to_value(name)
@@ -41,49 +50,71 @@ impl Settled {
 }
 
 /// What the audit keeps of an attempt's story: nothing that names a person.
-fn audit_detail(detail: &Detail) -> Option<String> {
-    let mut kept = Map::new();
-    if let Some(error) = &detail.error {
-        if let Ok(kind) = serde_json::to_value(error.kind) {
-            kept.insert("error".to_owned(), kind);
-        }
-        kept.insert("operation".to_owned(), error.operation.clone().into());
-        if let Some(code) = &error.vendor_code {
-            kept.insert("vendor_code".to_owned(), code.clone().into());
-        }
-    }
-    if let Some(id) = &detail.vendor_request_id {
-        kept.insert("request_id".to_owned(), id.clone().into());
-    }
-    if let Some(job) = detail.shared_with {
-        kept.insert("shared_with".to_owned(), job.into());
-    }
-    (!kept.is_empty()).then(|| Value::Object(kept).to_string())
+#[derive(Serialize)]
+struct Kept<'a> {
+    #[serde(skip_serializing_if = "Option::is_none")]
+    error: Option<ErrorKind>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    operation: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    request_id: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    shared_with: Option<u64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    vendor_code: Option<&'a str>,
 }
 
-/// What a running job's rows say.
-struct Running {
-    provider: i64,
-    binding: i64,
-    attempts: u32,
-    calls: bool,
-    /// Whether it ends everything.
-    whole: bool,
-    started_at: Option<i64>,
-    resolved: (Option<String>, Option<String>),
-    subject: Option<String>,
-    salt: Vec<u8>,
+fn audit_detail(detail: &Detail) -> Option<String> {
+    let Detail {
+        error,
+        vendor_request_id,
+        shared_with,
+        ..
+    } = detail;
+    if error.is_none() && vendor_request_id.is_none() && shared_with.is_none() {
+        return None;
+    }
+    let error = error.as_ref();
+    let kept = Kept {
+        error: error.map(|error| error.kind),
+        operation: error.map(|error| error.operation.as_str()),
+        request_id: vendor_request_id.as_deref(),
+        shared_with: *shared_with,
+        vendor_code: error.and_then(|error| error.vendor_code.as_deref()),
+    };
+    serde_json::to_string(&kept).ok()
+}
+
+/// The statements that each outcome needs, looked up once for all of a batch.
+struct Statements<'c> {
+    delete: CachedStatement<'c>,
+    done: CachedStatement<'c>,
+}
+
+impl<'c> Statements<'c> {
+    fn prepare(conn: &'c Connection) -> Outcome<Self> {
+        Ok(Self {
+            delete: conn
+                .prepare_cached("DELETE FROM open WHERE id = ?1 AND state = 1 AND token = ?2")?,
+            done: conn.prepare_cached(
+                "INSERT INTO done(id, state, at, attempts, called, evidence, started_at, effective_by,
+                   provider_time, resolved_id, resolved_name, detail, provider, binding, proof_due, story, request_id)
+                 VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17)",
+            )?,
+        })
+    }
 }
 
 impl Txn<'_> {
     pub(super) fn settle(&mut self, settlements: &[Settled]) -> Outcome<Vec<bool>> {
+        let mut statements = Statements::prepare(self.conn)?;
         settlements
             .iter()
-            .map(|settled| self.settle_one(settled))
+            .map(|settled| self.settle_one(settled, &mut statements))
             .collect()
     }
 
-    fn settle_one(&mut self, settled: &Settled) -> Outcome<bool> {
+    fn settle_one(&mut self, settled: &Settled, statements: &mut Statements<'_>) -> Outcome<bool> {
         let Settlement {
             job,
             token,
@@ -91,76 +122,38 @@ impl Txn<'_> {
             used_attempt,
             ..
         } = &settled.settlement;
-        let id = job_id(*job);
         let token = token.0.cast_signed();
-        let running = self
-            .conn
-            .prepare_cached(
-                "SELECT o.provider, o.binding, o.attempts, o.calls, o.started_at,
-                   coalesce(o.resolved_id, j.resolved_id), coalesce(o.resolved_name, j.resolved_name),
-                   j.subject, j.salt, j.scope IS NULL
-                 FROM open o JOIN job j ON j.id = o.id WHERE o.id = ?1 AND o.state = 1 AND o.token = ?2",
-            )?
-            .query_row((id, token), |row| {
-                Ok(Running {
-                    provider: row.get(0)?,
-                    binding: row.get(1)?,
-                    attempts: row.get(2)?,
-                    calls: row.get(3)?,
-                    started_at: row.get(4)?,
-                    resolved: (row.get(5)?, row.get(6)?),
-                    subject: row.get(7)?,
-                    salt: row.get(8)?,
-                    whole: row.get(9)?,
-                })
-            })
-            .optional()?;
-        let Some(mut running) = running else {
+        let known = self.memory.runs.end(job.as_u64(), token);
+        let Some(mut running) = (match known {
+            Some(running) => Some(running),
+            None => self.running_job(*job, token)?,
+        }) else {
             return Ok(false);
         };
         running.attempts += u32::from(*used_attempt);
         let order = self.memory.order(self.conn, job.order().0)?;
         let cancelled = order.as_ref().is_some_and(|order| order.cancelled);
-
-        self.moved(*job, running.binding, JobState::Running, next.state())?;
         let state = if next.state().is_terminal() || !cancelled {
             next.state()
         } else {
             // The order was called off while the attempt ran: what would come back does not.
-            self.moved(*job, running.binding, next.state(), JobState::Cancelled)?;
             JobState::Cancelled
         };
-        if state.is_terminal() {
-            self.close_job(settled, state, &running)?;
+        let held = if state.is_terminal() {
+            self.close_job(settled, state, &running, statements)?
         } else {
-            let (due, why) = match next {
-                Next::Waiting { until, why } => (Some(micros(*until)), Some(why_number(*why))),
-                Next::Parked if settled.settlement.unknown => {
-                    (None, Some(why_number(WaitReason::Unknown)))
-                }
-                _ => (None, None),
-            };
-            self.conn
-                .prepare_cached(
-                    "UPDATE open SET state = ?3, due = ?4, why = ?5, attempts = ?6, account = NULL, detail = ?7
-                     WHERE id = ?1 AND state = 1 AND token = ?2",
-                )?
-                .execute((
-                    id,
-                    token,
-                    state_number(state),
-                    due,
-                    why,
-                    running.attempts,
-                    &settled.detail,
-                ))?;
+            self.put_back(settled, state, &running)?
+        };
+        if !held {
+            return Ok(false);
+        }
+        self.moved(*job, running.binding, JobState::Running, next.state())?;
+        if state != next.state() {
+            self.moved(*job, running.binding, next.state(), state)?;
         }
 
         let provider = self.memory.provider_name(self.conn, running.provider)?;
-        let committed = running
-            .subject
-            .as_deref()
-            .map(|subject| [("subject", entry::commit("subject", &running.salt, subject))]);
+        let committed = running.subject.map(|subject| [("subject", subject)]);
         self.append(&Draft {
             action: "job_settled",
             order: order.as_ref().map(|order| order.id.as_str()),
@@ -178,12 +171,77 @@ impl Txn<'_> {
         Ok(true)
     }
 
-    fn close_job(&mut self, settled: &Settled, state: JobState, running: &Running) -> Outcome<()> {
+    /// What the rows say of a running job that this process does not remember.
+    fn running_job(&self, job: JobKey, token: i64) -> Outcome<Option<Running>> {
+        Ok(self
+            .conn
+            .prepare_cached(
+                "SELECT o.provider, o.binding, o.attempts, o.calls, j.scope IS NULL, o.started_at,
+                   coalesce(o.resolved_id, j.resolved_id), coalesce(o.resolved_name, j.resolved_name),
+                   j.subject, j.salt
+                 FROM open o JOIN job j ON j.id = o.id WHERE o.id = ?1 AND o.state = 1 AND o.token = ?2",
+            )?
+            .query_row((job_id(job), token), |row| {
+                let subject: Option<String> = row.get(8)?;
+                let salt: [u8; 16] = row.get(9)?;
+                Ok(Running {
+                    token,
+                    provider: row.get(0)?,
+                    binding: row.get(1)?,
+                    attempts: row.get(2)?,
+                    calls: row.get(3)?,
+                    whole: row.get(4)?,
+                    started_at: row.get(5)?,
+                    account: Account {
+                        id: row.get(6)?,
+                        name: row.get(7)?,
+                    },
+                    subject: subject.map(|subject| entry::commit("subject", &salt, &subject)),
+                })
+            })
+            .optional()?)
+    }
+
+    /// Writes a job that is to come back, if it still runs under its token.
+    fn put_back(&self, settled: &Settled, state: JobState, running: &Running) -> Outcome<bool> {
+        let (due, why) = match &settled.settlement.next {
+            Next::Waiting { until, why } => (Some(micros(*until)), Some(why_number(*why))),
+            Next::Parked if settled.settlement.unknown => {
+                (None, Some(why_number(WaitReason::Unknown)))
+            }
+            _ => (None, None),
+        };
+        let changed = self
+            .conn
+            .prepare_cached(
+                "UPDATE open SET state = ?3, due = ?4, why = ?5, attempts = ?6, account = NULL, detail = ?7
+                 WHERE id = ?1 AND state = 1 AND token = ?2",
+            )?
+            .execute((
+                job_id(settled.settlement.job),
+                running.token,
+                state_number(state),
+                due,
+                why,
+                running.attempts,
+                &settled.detail,
+            ))?;
+        Ok(changed == 1)
+    }
+
+    /// Writes a job's end, if it still runs under its token.
+    fn close_job(
+        &mut self,
+        settled: &Settled,
+        state: JobState,
+        running: &Running,
+        statements: &mut Statements<'_>,
+    ) -> Outcome<bool> {
         let job = settled.settlement.job;
         let id = job_id(job);
-        self.conn
-            .prepare_cached("DELETE FROM open WHERE id = ?1 AND state = 1 AND token = ?2")?
-            .execute((id, settled.settlement.token.0.cast_signed()))?;
+        if statements.delete.execute((id, running.token))? != 1 {
+            return Ok(false);
+        }
         let (effective_by, evidence_due, evidence) = match &settled.settlement.next {
             Next::Confirmed {
                 effective_by,
@@ -197,41 +255,52 @@ impl Txn<'_> {
         } else {
             evidence
         };
-        self.conn
-            .prepare_cached(
-                "INSERT INTO done(id, state, at, attempts, called, evidence, started_at, effective_by,
-                   provider_time, resolved_id, resolved_name, detail)
-                 VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12)",
-            )?
-            .execute((
-                id,
-                state_number(state),
-                self.now,
-                running.attempts,
-                running.calls,
-                evidence_number(evidence),
-                running.started_at,
-                effective_by,
-                settled.settlement.detail.provider_time.map(micros),
-                &running.resolved.0,
-                &running.resolved.1,
-                &settled.detail,
-            ))?;
-        if let Some(due) = evidence_due {
-            self.conn
-                .prepare_cached("INSERT INTO evidence(id, provider, due) VALUES (?1, ?2, ?3)")?
-                .execute((id, running.provider, micros(due)))?;
+        let detail = &settled.settlement.detail;
+        let story = match &settled.detail {
+            None => self.memory.stories.of(self.conn, detail)?,
+            Some(_) => None,
+        };
+        let told = match (&settled.detail, story) {
+            (None, None) => Some(text(detail).map_err(Fault::Fatal)?),
+            _ => None,
+        };
+        let proof = evidence_due.map(|due| (running.provider, running.binding, micros(due)));
+        statements.done.execute(params![
+            id,
+            state_number(state),
+            self.now,
+            running.attempts,
+            running.calls,
+            evidence_number(evidence),
+            running.started_at,
+            effective_by,
+            detail.provider_time.map(micros),
+            running.account.id,
+            running.account.name,
+            settled.detail.as_ref().or(told.as_ref()),
+            proof.map(|proof| proof.0),
+            proof.map(|proof| proof.1),
+            proof.map(|proof| proof.2),
+            story,
+            story.and(detail.vendor_request_id.as_ref()),
+        ])?;
+        if proof.is_some() {
+            let proof = Proof {
+                provider: running.provider,
+                binding: running.binding,
+            };
+            self.memory.proofs.begin(job.as_u64(), proof);
             self.evidence(job, running.binding, 1);
         }
         if state == JobState::Confirmed
             && running.calls
             && running.whole
-            && let Some(account) = &running.resolved.0
+            && let Some(account) = &running.account.id
         {
             let seen = &mut self.memory.seen;
             let account = seen.account(running.provider, account);
             seen.add(account, job.as_u64());
         }
-        Ok(())
+        Ok(true)
     }
 }

@@ -9,7 +9,7 @@ use rescind_core::failpoint::Point;
 use rescind_core::id::{JobKey, OrderKey};
 use rescind_core::job::JobState;
 use rescind_core::store::StoreError;
-use rusqlite::Connection;
+use rusqlite::{CachedStatement, Connection};
 
 use super::crossed::Crossed;
 use super::ledger::{Draft, Head};
@@ -29,6 +29,8 @@ pub(super) struct Txn<'a> {
     pub(super) memory: &'a mut Memory,
     pub(super) signer: &'a dyn Signer,
     pub(super) head: Head,
+    /// Appends to the record.
+    pub(super) audit_row: CachedStatement<'a>,
     clock: &'a dyn Clock,
     /// Now, in microseconds, and as the audit writes it.
     pub(super) now: i64,
@@ -54,6 +56,8 @@ impl<'a> Txn<'a> {
             memory,
             signer,
             head: Head::load(conn)?,
+            audit_row: conn
+                .prepare_cached("INSERT INTO audit(seq, hash, body) VALUES (?1, ?2, ?3)")?,
             clock,
             now: 0,
             now_text: String::new(),

@@ -17,6 +17,7 @@ use super::connection::from_sql;
 use super::crossed::Crossed;
 use super::fault::{Faults, Step};
 use super::memory::Memory;
+use super::story::Stories;
 use super::txn::Txn;
 use crate::folder::private;
 
@@ -241,6 +242,10 @@ impl Writer {
         };
         let ended = self.conn.execute_batch(statement).map_err(from_sql);
         self.unfolded = true;
+        if statement == "ROLLBACK" {
+            // It may hold what is not there.
+            self.memory.stories = Stories::default();
+        }
         match failure {
             Some(failure) => Err(failure),
             None => ended.and_then(|()| crossed.committed()),
