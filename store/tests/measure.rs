@@ -108,11 +108,11 @@ fn story() -> Detail {
         residual: vec![
             Residual::new(
                 "Exchange, SharePoint, Teams and other applications with continuous access evaluation",
-                Some(Duration::from_mins(15)),
+                Some(Duration::from_secs(900)),
             ),
             Residual::new(
                 "access tokens already issued, in applications without continuous access evaluation",
-                Some(Duration::from_mins(90)),
+                Some(Duration::from_secs(5_400)),
             ),
             Residual::new(
                 "sessions that an application keeps by a cookie of its own",

@@ -192,6 +192,7 @@ mod tests {
 
     #[test]
     fn evidence_that_was_due_before_a_migration_is_due_after_it() {
+        type Row = (i64, Option<i64>, Option<i64>, Option<i64>, i64);
         let mut conn = Connection::open_in_memory().unwrap();
         conn.execute_batch(MIGRATIONS[0]).unwrap();
         conn.execute_batch(
@@ -205,7 +206,6 @@ mod tests {
         let mut rows = conn
             .prepare("SELECT evidence, provider, binding, proof_due, reads FROM done ORDER BY id")
             .unwrap();
-        type Row = (i64, Option<i64>, Option<i64>, Option<i64>, i64);
         let rows: Vec<Row> = rows
             .query_map([], |row| row.try_into())
             .unwrap()

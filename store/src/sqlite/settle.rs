@@ -29,9 +29,10 @@ pub(super) struct Settled {
 impl Settled {
     pub(super) fn new(settlement: Settlement) -> Result<Self, StoreError> {
         let shares = settlement.next.state().is_terminal() && is_shareable(&settlement.detail);
-        let detail = match shares {
-            true => None,
-            false => Some(text(&settlement.detail)?),
+        let detail = if shares {
+            None
+        } else {
+            Some(text(&settlement.detail)?)
         };
         let mut outcome = state_name(settlement.next.state()).to_owned();
         if let Some(name) = settlement.detail.outcome
