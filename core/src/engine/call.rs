@@ -1,7 +1,10 @@
 //! One person's call: what is asked, and what its answer makes of the job.
 
+use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
 
+use futures_util::stream::FuturesUnordered;
+use futures_util::{FutureExt as _, StreamExt as _};
 use tokio::sync::mpsc::UnboundedSender;
 
 use super::classify::{self, Judged, Ruling};
@@ -42,11 +45,8 @@ impl Call {
     }
 
     pub(super) async fn make(mut self) {
-        // The guard below refuses what leaves on a list that is too old; here the list is asked for.
-        self.desk.has_fresh_list();
         let answer = match &self.open {
-            Some((.., permit)) if !permit.is_good() => Err(too_late()),
-            Some((work, _, permit)) => ask(&self.desk, work, permit.paid()).await,
+            Some((work, _, permit)) => self.desk.call(work, permit).await,
             None => return,
         };
         self.end(answer);
@@ -78,6 +78,19 @@ impl Call {
     }
 }
 
+/// Makes several calls at once, each to its own end: one that panics takes none of the others with it.
+pub(super) async fn make_all(calls: Vec<Call>) {
+    let mut calls: FuturesUnordered<_> = calls
+        .into_iter()
+        .map(|call| AssertUnwindSafe(call.make()).catch_unwind())
+        .collect();
+    while let Some(ended) = calls.next().await {
+        if ended.is_err() {
+            tracing::error!("a call panicked; whether it was carried out is unknown");
+        }
+    }
+}
+
 impl Drop for Call {
     fn drop(&mut self) {
         self.end(Err(Error::new(
@@ -86,6 +99,27 @@ impl Drop for Call {
             "revoke",
             "the call was dropped before its answer came",
         )));
+    }
+}
+
+impl Desk {
+    /// Makes the call as soon as there is a place, if it may still be made then.
+    async fn call(&self, work: &Work, permit: &Permit) -> Result<Report, Error> {
+        let _place = tokio::select! {
+            biased;
+            () = self.run.draining.cancelled() => return Err(too_late("the run has ended")),
+            place = self.gate.enter(work.priority()) => place,
+        };
+        // Between here and the call nobody waits: what holds now holds for it.
+        if work.order.is_on_hold() {
+            return Err(too_late("the order was put on hold"));
+        }
+        if !permit.is_good() {
+            return Err(too_late("the lane has paused"));
+        }
+        // The guard below refuses what leaves on a list that is too old; here the list is asked for.
+        self.has_fresh_list();
+        ask(self, work, permit.paid()).await
     }
 }
 
@@ -130,13 +164,13 @@ fn request(desk: &Desk, work: &Work) -> Result<RevokeRequest, Error> {
     Ok(request)
 }
 
-/// The lane has paused or stopped while the claim was written: what it asked for holds for this call, too.
-fn too_late() -> Error {
+/// Something has happened while the claim was written, or while there was no place: it holds for this call, too.
+fn too_late(what: &str) -> Error {
     Error::new(
         ErrorKind::Cancelled,
         Retry::Safe { after: None },
         "revoke",
-        "the lane has paused since the call was admitted",
+        format!("{what} since the call was admitted"),
     )
 }
 

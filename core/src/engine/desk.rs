@@ -9,6 +9,7 @@ use tokio::sync::Notify;
 use tokio::time::Instant;
 
 use super::fleet::Member;
+use super::gate::Gate;
 use super::lane::{LaneFault, Role};
 use super::queue::{Queue, Work};
 use super::run::Run;
@@ -40,6 +41,8 @@ pub(super) struct Desk {
     pub(super) member: Arc<Member>,
     /// How many jobs of each class are taken into memory ahead of their calls.
     pub(super) window: usize,
+    /// The last door before a call.
+    pub(super) gate: Gate,
     /// Something to fetch or to look up.
     pub(super) feed: Notify,
     /// Something to dispatch.
@@ -160,6 +163,7 @@ impl Desk {
         let window = (STAGES * member.max_in_flight as usize).clamp(LEAST_WINDOW, MOST_WINDOW);
         Self {
             run,
+            gate: Gate::new(member.max_in_flight),
             member,
             window,
             feed: Notify::new(),

@@ -14,7 +14,7 @@ use tokio::sync::mpsc::UnboundedSender;
 use tokio::task::JoinSet;
 use tokio::time::{sleep, timeout};
 
-use super::call::Call;
+use super::call::{self, Call};
 use super::claims;
 use super::desk::{Desk, Fate};
 use super::lane::{Permit, Role};
@@ -34,6 +34,9 @@ const MOST_GROUPS: usize = 8;
 
 /// The most settlements that may wait for their commit before calls wait for them.
 const MOST_UNSETTLED: usize = 8_192;
+
+/// So many calls share a task: as many as the largest native batch that is known joins.
+const CALLS_OF_A_TASK: usize = 20;
 
 /// How often a lane with work looks whether it may go on, when nobody rings.
 const LOOK_EVERY: Duration = Duration::from_millis(100);
@@ -176,10 +179,13 @@ impl Flow {
         Ok(())
     }
 
-    /// Makes the calls of a group whose intent is synced.
+    /// Makes the calls of a group whose intent is synced. Some share a task: one for each person costs more than all
+    /// else that the engine does for them.
     fn call(&mut self, claimed: Vec<Call>) {
-        for call in claimed {
-            self.calls.spawn(call.make());
+        let mut claimed = claimed.into_iter().peekable();
+        while claimed.peek().is_some() {
+            let together: Vec<Call> = claimed.by_ref().take(CALLS_OF_A_TASK).collect();
+            self.calls.spawn(call::make_all(together));
         }
     }
 

@@ -9,6 +9,7 @@ use jiff::Timestamp;
 use tokio_util::sync::CancellationToken;
 
 use super::fleet::{ConfiguredProvider, Quota};
+use super::gate::Gate;
 use super::lane::{Lane, LaneFault, LaneSettings, Permit, Role};
 use super::protected::Protected;
 use super::reads::{one_each, reported, reported_each, unless_down};
@@ -83,6 +84,7 @@ impl Member {
         let left = left_by_others(store, &provider.name, &budgets, clock.now()).await?;
         let mut settings = LaneSettings::new(provider.name.clone(), budgets.clone(), max_in_flight);
         settings.unlimited = unlimited;
+        settings.claims_ahead = Gate::ahead(max_in_flight);
         settings.seed = seed;
         let lane = Lane::open(
             settings,

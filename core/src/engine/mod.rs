@@ -22,6 +22,7 @@ mod evidence;
 mod feed;
 pub mod fleet;
 pub mod follow;
+mod gate;
 pub mod lane;
 mod lookup;
 mod member;

@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
+use futures_util::future::{try_join, try_join_all};
 use tokio::sync::{Notify, mpsc};
 use tokio::task::JoinSet;
 use tokio::time::{Instant, sleep, timeout};
@@ -157,13 +158,13 @@ pub(super) async fn run(
         error = broken(&mut keepers) => return Err(error),
     }
     keepers.shutdown().await;
-    for desk in &desks {
-        store
-            .save_lane(&desk.member.name, desk.member.lane.memory())
-            .await?;
-    }
+    // Asked for together, they share a sync.
+    let lanes = desks.iter().map(|desk| {
+        let member = &desk.member;
+        store.save_lane(&member.name, member.lane.memory())
+    });
+    try_join(try_join_all(lanes), store.checkpoint()).await?;
     watch.tell_board().await?;
-    store.checkpoint().await?;
     Ok(ended)
 }
 

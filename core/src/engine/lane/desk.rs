@@ -27,6 +27,7 @@ pub(super) struct Desk {
     pub(super) in_flight: [u32; Role::COUNT],
     calls: u32,
     max_in_flight: u32,
+    claims_ahead: u32,
     queue: Queue,
     granted: HashMap<u64, Sent>,
     next_id: u64,
@@ -43,7 +44,7 @@ pub(super) enum Turn {
 }
 
 impl Desk {
-    pub(super) fn new(pacer: Pacer, max_in_flight: u32) -> Self {
+    pub(super) fn new(pacer: Pacer, max_in_flight: u32, claims_ahead: u32) -> Self {
         Self {
             pacer,
             fault: None,
@@ -53,6 +54,7 @@ impl Desk {
             in_flight: [0; Role::COUNT],
             calls: 0,
             max_in_flight: max_in_flight.max(1),
+            claims_ahead,
             queue: Queue::default(),
             granted: HashMap::new(),
             next_id: 0,
@@ -241,10 +243,14 @@ impl Desk {
         let Some((role, people)) = wish.place else {
             return true;
         };
+        let most = match role {
+            Role::Revoke => self.max_in_flight + self.claims_ahead,
+            Role::Resolve | Role::Evidence | Role::Other => self.max_in_flight,
+        };
         let cap = self
             .pacer
             .window(wish.kind())
-            .map_or(self.max_in_flight, |window| window.min(self.max_in_flight));
+            .map_or(most, |window| window.min(most));
         // A tenth is kept for urgent work, as long as something is left for the rest.
         let cap = match wish.priority {
             Priority::Urgent => cap,

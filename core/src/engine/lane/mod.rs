@@ -81,7 +81,7 @@ impl Lane {
             &settings.budgets
         };
         let pacer = Pacer::new(budgets, settings.seed);
-        let desk = Desk::new(pacer, settings.max_in_flight);
+        let desk = Desk::new(pacer, settings.max_in_flight, settings.claims_ahead);
         let lane = Self {
             inner: Arc::new(Inner {
                 settings,

@@ -15,6 +15,9 @@ pub struct LaneSettings {
     pub unlimited: bool,
     /// People at once, in the calls of one role.
     pub max_in_flight: u32,
+    /// So many more people are admitted to [`Role::Revoke`]: whoever makes the calls holds them back until there is a
+    /// place, and has their claims on disk by then.
+    pub claims_ahead: u32,
     /// Where its jitter starts from.
     pub seed: u64,
 }
@@ -27,6 +30,7 @@ impl LaneSettings {
             budgets,
             unlimited: false,
             max_in_flight,
+            claims_ahead: 0,
             seed: getrandom::u64().unwrap_or_default(),
         }
     }
