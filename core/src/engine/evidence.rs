@@ -42,12 +42,19 @@ const READS_AT_ONCE: usize = 32;
 /// How often a lane looks at the clock when nobody rings.
 const LOOK_EVERY: Duration = Duration::from_secs(1);
 
+/// So many groups of readings are on their way to the store at once: a sync must not keep the next reads from leaving.
+const MOST_GROUPS: usize = 4;
+
 /// What one read call found out.
 type Read = (Vec<EvidenceDue>, Result<Vec<Proof>, Error>);
+
+/// The jobs whose readings were written.
+type Recorded = Result<Vec<JobKey>, StoreError>;
 
 /// Reads the evidence of one lane until it is told to stop.
 pub(super) async fn read_back(desk: Arc<Desk>) -> Result<(), StoreError> {
     let mut reads: JoinSet<Read> = JoinSet::new();
+    let mut records: JoinSet<Recorded> = JoinSet::new();
     let mut reading: HashSet<JobKey> = HashSet::new();
     let mut finished: Vec<Read> = Vec::new();
     loop {
@@ -59,9 +66,14 @@ pub(super) async fn read_back(desk: Arc<Desk>) -> Result<(), StoreError> {
         while let Some(read) = reads.try_join_next() {
             finished.extend(ended(read));
         }
-        let mut progress = !finished.is_empty();
-        if progress {
-            record(&desk, &mut reading, std::mem::take(&mut finished)).await?;
+        let mut progress = false;
+        while let Some(recorded) = records.try_join_next() {
+            forget(&mut reading, recorded)?;
+            progress = true;
+        }
+        if !finished.is_empty() && records.len() < MOST_GROUPS {
+            records.spawn(record(Arc::clone(&desk), std::mem::take(&mut finished)));
+            progress = true;
         }
         if !desk.is_stopped() {
             progress |= begin(&desk, &mut reads, &mut reading).await?;
@@ -75,17 +87,30 @@ pub(super) async fn read_back(desk: Arc<Desk>) -> Result<(), StoreError> {
             () = desk.run.draining.cancelled() => return Ok(()),
             () = desk.evidence.notified() => {}
             Some(read) = reads.join_next() => finished.extend(ended(read)),
+            Some(recorded) = records.join_next() => forget(&mut reading, recorded)?,
             () = sleep(pause) => {}
         }
     }
 }
 
-fn ended(read: Result<Read, tokio::task::JoinError>) -> Option<Read> {
-    match read {
-        Ok(read) => Some(read),
+/// What a task found out; it is gone only when the run is.
+fn ended<T>(task: Result<T, tokio::task::JoinError>) -> Option<T> {
+    match task {
+        Ok(result) => Some(result),
         Err(error) if error.is_panic() => std::panic::resume_unwind(error.into_panic()),
         Err(_) => None,
     }
+}
+
+/// These may be read again.
+fn forget(
+    reading: &mut HashSet<JobKey>,
+    recorded: Result<Recorded, tokio::task::JoinError>,
+) -> Result<(), StoreError> {
+    for job in ended(recorded).transpose()?.unwrap_or_default() {
+        reading.remove(&job);
+    }
+    Ok(())
 }
 
 fn until_due(desk: &Desk) -> Duration {
@@ -196,22 +221,18 @@ async fn read(desk: Arc<Desk>, due: Vec<EvidenceDue>) -> Read {
     (due, proofs)
 }
 
-async fn record(
-    desk: &Desk,
-    reading: &mut HashSet<JobKey>,
-    reads: Vec<Read>,
-) -> Result<(), StoreError> {
+/// Writes what was read. Until then nobody else reads it.
+async fn record(desk: Arc<Desk>, reads: Vec<Read>) -> Recorded {
     let now = desk.now();
+    let mut jobs = Vec::new();
     let mut readings: Vec<EvidenceReading> = Vec::new();
     for (due, proofs) in reads {
-        for due in &due {
-            reading.remove(&due.job);
-        }
+        jobs.extend(due.iter().map(|due| due.job));
         match proofs {
             Ok(proofs) => readings.extend(
                 due.iter()
                     .zip(proofs)
-                    .map(|(due, proof)| reading_of(desk, due, &proof, now)),
+                    .map(|(due, proof)| reading_of(&desk, due, &proof, now)),
             ),
             Err(error) if error.retry() == Retry::Never => {
                 readings.extend(due.iter().map(|due| EvidenceReading {
@@ -232,7 +253,7 @@ async fn record(
         desk.state().evidence_by(next);
     }
     desk.run.look.notify_one();
-    Ok(())
+    Ok(jobs)
 }
 
 /// Whether a watermark can be true: a provider whose clock reads `theirs` has ended nothing later than that. One from
