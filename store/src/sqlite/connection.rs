@@ -24,6 +24,19 @@ pub(super) fn open_writer(path: &Path, purpose: &Purpose) -> Result<Connection, 
     Ok(conn)
 }
 
+/// Makes a whole database out of an empty file that nobody else knows yet. Nothing is synced on the way: whoever gives
+/// the file its name syncs it before.
+pub(crate) fn make(path: &Path, purpose: &Purpose) -> Result<(), StoreError> {
+    check_version(rusqlite::version_number())?;
+    let mut conn = connect(path, OpenFlags::default())?;
+    conn.pragma_update(None, "synchronous", "OFF")
+        .map_err(from_sql)?;
+    migrate(&mut conn)?;
+    settle_purpose(&mut conn, purpose)?;
+    to_wal(&conn)?;
+    conn.close().map_err(|(_, error)| from_sql(error))
+}
+
 /// Opens one more reader of a database that the writer has made.
 pub(super) fn open_reader(path: &Path) -> Result<Connection, StoreError> {
     // Not read-only: in WAL mode a reader, too, takes its place in the shared index.

@@ -37,16 +37,10 @@ use rescind_core::store::{Purpose, StoreError};
 use rusqlite::Connection;
 use tokio::sync::oneshot;
 
+pub(crate) use self::connection::make;
 use self::memory::Memory;
 use self::txn::Txn;
 use self::writer::{Call, Fault, Outcome, Shared, Work, Writer};
-
-/// Makes a whole database out of an empty file.
-pub(crate) fn make(path: &Path, purpose: &Purpose) -> Result<(), StoreError> {
-    let conn = connection::open_writer(path, purpose)?;
-    conn.close()
-        .map_err(|(_, error)| connection::from_sql(error))
-}
 
 /// So many idle readers are kept.
 const READERS: usize = 4;
