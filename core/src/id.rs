@@ -117,6 +117,13 @@ impl CorrelationId {
     }
 }
 
+impl CorrelationId {
+    /// Its text, written into `buffer`.
+    pub fn encode(self, buffer: &mut [u8; 36]) -> &str {
+        self.0.hyphenated().encode_lower(buffer)
+    }
+}
+
 impl Default for CorrelationId {
     fn default() -> Self {
         Self::new()

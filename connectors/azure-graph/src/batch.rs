@@ -243,16 +243,14 @@ impl Inner {
     }
 
     async fn send_all(&self, cx: &Context, paid: Paid, items: Vec<Item>) {
-        let names: Vec<String> = items
-            .iter()
-            .map(|item| item.correlation.to_string())
-            .collect();
+        let mut names = [[0; 36]; MOST];
         let requests = items
             .iter()
-            .zip(&names)
+            .zip(&mut names)
             .enumerate()
             .map(|(n, (item, name))| {
                 let urgent = item.priority == Priority::Urgent;
+                let name = item.correlation.encode(name);
                 ItemRequest::new(n, self.effect == Effect::Write, &item.path, name, urgent)
             })
             .collect();
