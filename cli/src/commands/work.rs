@@ -61,6 +61,12 @@ async fn order_in(
     request: PlanRequest,
     consent: Consent,
 ) -> Result<Exit, Failure> {
+    // Who has said yes beforehand wants no round trip between the plan and the work.
+    let goes_on = consent.yes && !consent.dry_run && !consent.no_wait;
+    let getting_ready = goes_on.then(|| {
+        let protected = &world.config.protected;
+        world.fleet.get_ready(&request.providers, protected)
+    });
     let Some(id) = accept(app, world, request, consent).await? else {
         return Ok(Exit::Done);
     };
@@ -71,6 +77,7 @@ async fn order_in(
         return Ok(Exit::Open);
     }
     let ended = drive(app, world, Goal::Order(id)).await?;
+    drop(getting_ready);
     let order = world.store.order(id).await?;
     report(app, world, &order).await?;
     tell(app, &ended);

@@ -3,6 +3,8 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use tokio::task::JoinSet;
+
 use crate::budget::Budget;
 use crate::clock::Clock;
 use crate::connector::Roles;
@@ -140,6 +142,24 @@ impl Fleet {
     /// The member of a name.
     pub fn get(&self, name: &ProviderName) -> Option<&Arc<Member>> {
         self.members.iter().find(|member| member.name == *name)
+    }
+
+    /// Begins with what every run of these providers needs first, a token and the protected list, so that it is there
+    /// once an order is planned and accepted. What cannot be had is asked for again by the run, which says so. Ends when
+    /// the answer is dropped.
+    ///
+    /// # Panics
+    /// Outside a runtime.
+    pub fn get_ready(&self, providers: &[ProviderName], protected: &[String]) -> JoinSet<()> {
+        let named = |member: &&Arc<Member>| providers.is_empty() || providers.contains(&member.name);
+        let mut getting_ready = JoinSet::new();
+        for member in self.members.iter().filter(named) {
+            let (member, protected) = (Arc::clone(member), protected.to_vec());
+            getting_ready.spawn(async move {
+                let _ = member.protected().look_up(&member, &protected).await;
+            });
+        }
+        getting_ready
     }
 
     /// What an order to these providers is bound to.

@@ -6,6 +6,7 @@ use std::fmt;
 use std::sync::{PoisonError, RwLock};
 use std::time::Duration;
 
+use tokio::sync::Mutex;
 use tokio::time::Instant;
 
 use super::fleet::Member;
@@ -26,6 +27,8 @@ pub const READ_AGAIN: Duration = Duration::from_secs(480);
 #[derive(Default)]
 pub struct Protected {
     list: RwLock<Option<List>>,
+    /// Held while it is read: whoever wants to read it meanwhile takes what comes of that.
+    reading: Mutex<()>,
 }
 
 struct List {
@@ -68,8 +71,8 @@ impl List {
 }
 
 impl Protected {
-    /// Looks every entry of the list up at the provider and keeps ids and spellings. What was known before stays in
-    /// force when this fails, and ids stay for good: an account that an entry led to once is protected until the process
+    /// Looks every entry of the list up at the provider, unless it was read lately, and keeps ids and spellings. What was
+    /// known before stays in force when this fails, and ids stay for good: an account that an entry led to once is protected until the process
     /// ends, whatever it is called by then. Cancel-safe.
     ///
     /// A provider without a directory, or one that refuses everything, is matched by spelling only.
@@ -78,6 +81,10 @@ impl Protected {
     /// When an entry could not be looked up. A lane fault when the provider does not let us read people, or when an
     /// entry stands for several accounts: then nobody can say who is protected.
     pub async fn look_up(&self, member: &Member, entries: &[String]) -> Result<(), Error> {
+        let _alone = self.reading.lock().await;
+        if self.age().is_some_and(|age| age < READ_AGAIN) {
+            return Ok(());
+        }
         let mut read = List::of(entries.iter().map(String::as_str));
         if member.roles.directory.is_some() && member.capabilities.refuses.is_none() {
             // What is no identifier cannot be anybody's; it stays in the list as a spelling.

@@ -46,6 +46,8 @@ pub(super) struct Memory {
     pub(super) signed: Option<Frontier>,
     /// Since when there are entries of ours that no checkpoint covers.
     pub(super) unsigned_since: Option<Instant>,
+    /// Whether nothing more is expected for now.
+    pub(super) at_rest: bool,
     /// Notes signed in this transaction, to be copied once it is committed.
     pub(super) signed_notes: Vec<String>,
 }
@@ -62,6 +64,7 @@ impl Memory {
             stories: Stories::default(),
             signed: None,
             unsigned_since: None,
+            at_rest: false,
             signed_notes: Vec::new(),
         })
     }

@@ -147,6 +147,7 @@ impl Writer {
         }
         match self.memory.unsigned_since {
             Some(since) => QUIET.saturating_sub(since.elapsed()),
+            None if self.unfolded && self.memory.at_rest => Duration::ZERO,
             None if self.unfolded => QUIET,
             None => Duration::from_secs(3600),
         }
@@ -174,6 +175,7 @@ impl Writer {
     /// Folds the log into the database; a reader that stands in the way only postpones it.
     fn fold(&mut self) {
         self.unfolded = false;
+        self.memory.at_rest = false;
         let folded = self
             .conn
             .query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |_| Ok(()));
