@@ -59,11 +59,15 @@ impl Vendor {
 fn blurt(key: &str, way: &str) {
     match way {
         "message" => panic!("the key {key} is refused"),
-        "error" => Err::<(), _>(key.to_owned()).expect("the key is good"),
+        "error" => refused(key).expect("the key is good"),
         "payload" => std::panic::panic_any(key.to_owned()),
         "literal" => panic!("a literal \u{1b}[31mof the source"),
         other => unreachable!("{other}"),
     }
+}
+
+fn refused(key: &str) -> Result<(), String> {
+    Err(format!("{key} is refused"))
 }
 
 impl fmt::Debug for Vendor {
