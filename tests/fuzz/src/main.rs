@@ -2,6 +2,7 @@
 //! that libFuzzer's own arguments stay as they are documented. `tests/fuzz/run` builds it and runs it.
 #![no_main]
 
+use std::fmt::Write as _;
 use std::path::PathBuf;
 use std::process::exit;
 use std::sync::OnceLock;
@@ -74,11 +75,15 @@ fn tell(what: &str) -> io::Result<()> {
 
 /// The mutator's tokens as libFuzzer reads them, every byte escaped.
 fn dictionary() -> String {
-    let entry = |token: &&str| {
-        let bytes: String = token.bytes().map(|byte| format!("\\x{byte:02x}")).collect();
-        format!("\"{bytes}\"\n")
-    };
-    mutation::TOKENS.iter().map(entry).collect()
+    let mut entries = String::new();
+    for token in mutation::TOKENS {
+        entries.push('"');
+        for byte in token.bytes() {
+            let _infallible = write!(entries, "\\x{byte:02x}");
+        }
+        entries.push_str("\"\n");
+    }
+    entries
 }
 
 #[expect(
