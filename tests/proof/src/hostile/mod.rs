@@ -133,6 +133,9 @@ pub fn corpus(target: &Target) -> io::Result<Vec<Vec<u8>>> {
     if target.name.starts_with("audit") || target.name == "checkpoint" {
         examples = audit::examples(target.name);
     }
+    if target.name == "service-account-key" {
+        examples.push(token::signing_key()?);
+    }
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("corpus");
     let own = folder.join(target.name);
     if own.is_dir() {

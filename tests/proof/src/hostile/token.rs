@@ -1,5 +1,8 @@
 //! Answers of token endpoints (RFC 6749 §5), and the key files that assertions are signed with.
 
+use std::path::Path;
+use std::{fs, io};
+
 use rescind_core::error::{Error, Retry};
 use rescind_http::{FreshToken, StatusCode};
 use secrecy::{ExposeSecret, SecretString};
@@ -71,6 +74,18 @@ fn repeats_nothing(body: &[u8], told: &str) {
             assert!(!told.contains(text), "{text:?} is repeated: {told}");
         }
     }
+}
+
+/// A key file that signs.
+pub(super) fn signing_key() -> io::Result<Vec<u8>> {
+    let tests = Path::new(env!("CARGO_MANIFEST_DIR")).join("..");
+    let key = "../connectors/azure-graph/tests/fixtures/app-pkcs1.key";
+    let pem = fs::read_to_string(tests.join(key))?;
+    let file = serde_json::json!({
+        "type": "service_account", "client_email": "sa@example.com", "client_id": "1", "private_key_id": "k",
+        "private_key": pem, "universe_domain": "googleapis.com",
+    });
+    Ok(file.to_string().into_bytes())
 }
 
 /// A service account's key file, as it is: none of it is ever told.
