@@ -42,7 +42,13 @@ pub(crate) struct Cli {
 #[command(next_help_heading = "Everywhere")]
 pub(crate) struct Global {
     /// The configuration file [default: ./rescind.toml]
-    #[arg(long, global = true, value_name = "FILE", env = "RESCIND_CONFIG")]
+    #[arg(
+        long,
+        global = true,
+        value_name = "FILE",
+        env = "RESCIND_CONFIG",
+        hide_env_values = true
+    )]
     pub(crate) config: Option<PathBuf>,
     /// The folder that holds orders, outcomes and the audit [default: state_dir of the configuration]
     #[arg(long, global = true, value_name = "DIR")]
@@ -66,7 +72,14 @@ pub(crate) struct Global {
     #[arg(long, global = true, value_enum, default_value_t = Colour::Auto, value_name = "WHEN")]
     pub(crate) color: Colour,
     /// How wide tables may be [default: the terminal's width]
-    #[arg(long, global = true, env = "COLUMNS", value_name = "N", hide = true)]
+    #[arg(
+        long,
+        global = true,
+        env = "COLUMNS",
+        hide_env_values = true,
+        value_name = "N",
+        hide = true
+    )]
     pub(crate) columns: Option<String>,
     /// How the simulated tenants behave.
     #[command(flatten)]

@@ -15,11 +15,13 @@ mod lock;
 mod log;
 mod output;
 mod progress;
+mod secrecy;
 #[doc(hidden)]
 pub mod shown;
 mod stop;
 
 use std::ffi::OsString;
+use std::panic::{self, AssertUnwindSafe};
 use std::process::ExitCode;
 
 use clap::Parser;
@@ -36,6 +38,8 @@ use crate::exit::Exit;
 ///
 /// Prints data to stdout and everything else to stderr; the exit codes are those of `rescind --help`.
 pub fn run(registry: Registry, args: impl IntoIterator<Item = OsString>) -> ExitCode {
+    secrecy::keep_memory();
+    secrecy::keep_panics_quiet();
     let args: Vec<_> = args.into_iter().collect();
     let cli = match Cli::try_parse_from(&args) {
         Ok(cli) => cli,
@@ -52,7 +56,9 @@ pub fn run(registry: Registry, args: impl IntoIterator<Item = OsString>) -> Exit
         .build()
     {
         Ok(runtime) => {
-            let result = runtime.block_on(dispatch(cli.command, &mut app));
+            let work = AssertUnwindSafe(|| runtime.block_on(dispatch(cli.command, &mut app)));
+            // The hook has said where; nothing of the command is looked at any more but what it printed.
+            let result = panic::catch_unwind(work).unwrap_or_else(|_| Err(broken()));
             // A reader of standard input may sit in a read for ever; nothing waits for it.
             runtime.shutdown_background();
             result
@@ -64,6 +70,12 @@ pub fn run(registry: Registry, args: impl IntoIterator<Item = OsString>) -> Exit
         Ok(exit)
     });
     result.unwrap_or_else(|failure| failure.print(json)).into()
+}
+
+fn broken() -> Failure {
+    Failure::fault("a bug ended the command").with_hint(
+        "what was accepted is on disk: `rescind orders list` shows it, `rescind run` continues it",
+    )
 }
 
 async fn dispatch(command: Command, app: &mut App) -> Result<Exit, Failure> {

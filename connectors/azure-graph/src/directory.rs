@@ -106,25 +106,29 @@ impl EntraDirectory {
     }
 
     async fn search(&self, cx: &Context, path: String, mail: &str) -> Result<Resolution, Error> {
-        let answer = self.reads.call(cx, "users.list", path).await?;
-        let Verdict::Answered(answer) = answer.verdict(RIGHT)? else {
-            return Err(lost_route("users.list"));
-        };
-        let page: Page<User> = answer.json()?;
-        let mut users = page.value.into_iter();
-        Ok(match (users.next(), users.len()) {
-            (None, _) if page.next_link.is_none() => Resolution::NotFound,
-            (Some(user), 0) if page.next_link.is_none() => {
-                if !answers_to(&user, mail) {
-                    return Err(answer.unrecognised("the answer is about somebody else"));
-                }
-                Resolution::Found(account(user, "users.list")?)
-            }
-            (first, more) => Resolution::Ambiguous {
-                count: usize::from(first.is_some()) + more,
-            },
-        })
+        found_by_search(self.reads.call(cx, "users.list", path).await?, mail)
     }
+}
+
+/// Whom an answer to a search for this address is about.
+pub(crate) fn found_by_search(answer: GraphAnswer, mail: &str) -> Result<Resolution, Error> {
+    let Verdict::Answered(answer) = answer.verdict(RIGHT)? else {
+        return Err(lost_route("users.list"));
+    };
+    let page: Page<User> = answer.json()?;
+    let mut users = page.value.into_iter();
+    Ok(match (users.next(), users.len()) {
+        (None, _) if page.next_link.is_none() => Resolution::NotFound,
+        (Some(user), 0) if page.next_link.is_none() => {
+            if !answers_to(&user, mail) {
+                return Err(answer.unrecognised("the answer is about somebody else"));
+            }
+            Resolution::Found(account(user, "users.list")?)
+        }
+        (first, more) => Resolution::Ambiguous {
+            count: usize::from(first.is_some()) + more,
+        },
+    })
 }
 
 #[async_trait]

@@ -10,7 +10,7 @@ use rescind_core::provider::{Evidence, Proof};
 use rescind_core::subject::fold;
 
 use crate::address;
-use crate::answer::Verdict;
+use crate::answer::{GraphAnswer, Verdict};
 use crate::batch::Batcher;
 use crate::directory::{RIGHT, tell_throttled};
 use crate::wire::User;
@@ -30,18 +30,22 @@ impl EntraEvidence {
 
     async fn read_one(&self, cx: &Context, id: &str) -> Result<Proof, Error> {
         let path = address::user(id, FIELDS)?;
-        let answer = self.reads.call(cx, "users.get", path).await?;
-        let Verdict::Answered(answer) = answer.verdict(RIGHT)? else {
-            return Ok(Proof::SubjectMissing);
-        };
-        let user: User = answer.json()?;
-        if fold(&user.id) != fold(id) {
-            return Err(answer.unrecognised("the answer is about somebody else"));
-        }
-        Ok(Proof::Watermark {
-            at: user.sign_in_sessions_valid_from_date_time,
-        })
+        proof_of(self.reads.call(cx, "users.get", path).await?, id)
     }
+}
+
+/// What an answer to a read of the account with this id proves.
+pub(crate) fn proof_of(answer: GraphAnswer, id: &str) -> Result<Proof, Error> {
+    let Verdict::Answered(answer) = answer.verdict(RIGHT)? else {
+        return Ok(Proof::SubjectMissing);
+    };
+    let user: User = answer.json()?;
+    if fold(&user.id) != fold(id) {
+        return Err(answer.unrecognised("the answer is about somebody else"));
+    }
+    Ok(Proof::Watermark {
+        at: user.sign_in_sessions_valid_from_date_time,
+    })
 }
 
 #[async_trait]

@@ -17,6 +17,8 @@ use crate::limits;
 use crate::wire::{Group, Page, User};
 
 const RIGHT: &str = "GroupMember.Read.All";
+/// How a look-up of a group is called.
+const FIND: &str = "groups.get";
 /// The largest page Graph gives.
 const PAGE: u64 = 999;
 
@@ -59,6 +61,11 @@ pub(crate) fn members_of(
     read_page(operation, answer, place.as_ref()).map(|(page, _)| page)
 }
 
+/// The id of the one group that an answer to a search by name is about.
+pub(crate) fn group_of(answer: GraphAnswer) -> Result<String, Error> {
+    found_by_name(answer).map(|group| group.id)
+}
+
 /// One page of everybody in the tenant.
 pub(crate) async fn everybody(
     graph: &Graph,
@@ -78,16 +85,16 @@ pub(crate) async fn everybody(
     members(graph, cx, OPERATION, limits::read(), url, place.as_ref()).await
 }
 
+fn unknown(message: &str, hint: &str) -> Error {
+    Error::new(ErrorKind::Unexpected, Retry::Never, FIND, message).with_hint(hint)
+}
+
 /// A group by its id, or by a name that only one group has.
 async fn find(graph: &Graph, cx: &Context, group: &str) -> Result<Group, Error> {
-    const OPERATION: &str = "groups.get";
     let group = group.trim();
-    let unknown = |message: &str, hint: &str| {
-        Error::new(ErrorKind::Unexpected, Retry::Never, OPERATION, message).with_hint(hint)
-    };
     if is_object_id(group) {
         let path = address::group(group, "?$select=id,displayName")?;
-        let request = Request::get(OPERATION, graph.url(&path));
+        let request = Request::get(FIND, graph.url(&path));
         let answer = graph.send(cx, limits::read(), request).await?;
         let Verdict::Answered(answer) = answer.verdict(RIGHT)? else {
             return Err(unknown(
@@ -99,10 +106,14 @@ async fn find(graph: &Graph, cx: &Context, group: &str) -> Result<Group, Error> 
     }
     let mut path = String::from("/groups?$select=id,displayName&$filter=");
     push_encoded(&mut path, &format!("displayName eq '{}'", doubled(group)));
-    let request = Request::get(OPERATION, graph.url(&path));
-    let answer = graph.send(cx, limits::read(), request).await?;
+    let request = Request::get(FIND, graph.url(&path));
+    found_by_name(graph.send(cx, limits::read(), request).await?)
+}
+
+/// The one group that an answer to a search by name is about.
+fn found_by_name(answer: GraphAnswer) -> Result<Group, Error> {
     let Verdict::Answered(answer) = answer.verdict(RIGHT)? else {
-        return Err(lost_route(OPERATION));
+        return Err(lost_route(FIND));
     };
     let page: Page<Group> = answer.json()?;
     let mut groups = page.value.into_iter();

@@ -1,12 +1,13 @@
 //! What the vendor's bytes are read as, for tests that feed hostile ones in. No part of the crate's interface.
 
 use rescind_core::error::Error;
-use rescind_core::provider::{MemberPage, PageToken, Resolution};
+use rescind_core::provider::{MemberPage, PageToken, Proof, Resolution};
 use rescind_core::report::Outcome;
-use rescind_http::{Effect, StatusCode};
+use rescind_http::{Effect, FreshToken, StatusCode};
+use secrecy::SecretString;
 
 use crate::answer::GraphAnswer;
-use crate::{batch, directory, group, revoke};
+use crate::{batch, directory, evidence, group, revoke, token};
 
 /// What an answer to `revokeSignInSessions` means for the person.
 pub fn revoked(status: StatusCode, body: &[u8]) -> Result<Outcome, Error> {
@@ -38,6 +39,31 @@ pub fn members(body: &[u8], page: Option<&PageToken>) -> Result<MemberPage, Erro
         body,
     );
     group::members_of(answer, page)
+}
+
+/// Whom an answer to a search for `mail` is about.
+pub fn searched(status: StatusCode, body: &[u8], mail: &str) -> Result<Resolution, Error> {
+    directory::found_by_search(answer("users.list", Effect::Read, status, body), mail)
+}
+
+/// What an answer to a read of the account `id` proves.
+pub fn proved(status: StatusCode, body: &[u8], id: &str) -> Result<Proof, Error> {
+    evidence::proof_of(answer("users.get", Effect::Read, status, body), id)
+}
+
+/// Which group an answer to a search by name is about, by its id.
+pub fn group(status: StatusCode, body: &[u8]) -> Result<String, Error> {
+    group::group_of(answer("groups.get", Effect::Read, status, body))
+}
+
+/// The token in an answer of the token endpoint.
+pub fn token(status: StatusCode, body: &[u8]) -> Result<FreshToken, Error> {
+    rescind_http::reading::granted(status, body, token::hint)
+}
+
+/// The rights that an access token names.
+pub fn rights(token: &SecretString) -> Vec<String> {
+    token::claims(token).map_or_else(Vec::new, |claims| claims.roles)
 }
 
 fn answer(operation: &'static str, effect: Effect, status: StatusCode, body: &[u8]) -> GraphAnswer {

@@ -11,7 +11,7 @@ use rescind_core::subject::{Identifier, Subject};
 use crate::classify::Refusal;
 use crate::provider::Workspace;
 use crate::revoke::stops;
-use crate::wire::{Member, MemberList, User};
+use crate::wire::{Member, MemberList, User, UserList};
 
 /// `users.list` gives this many at most.
 const USERS_A_PAGE: u32 = 500;
@@ -95,15 +95,20 @@ impl Directory for Workspace {
             .users(cx, USERS_A_PAGE, place.token())
             .await
             .map_err(Refusal::into_error)?;
-        // An account has at least the administrator we act as.
-        if list.users.is_empty() {
-            return Err(empty_page("users.list"));
-        }
-        let mut answer = MemberPage::default();
-        answer.members = list.users.into_iter().map(account_of).collect();
-        answer.next = place.next(list.next_page_token)?;
-        Ok(answer)
+        everybody_of(list, &place)
     }
+}
+
+/// The people of one page of everybody.
+pub(crate) fn everybody_of(list: UserList, place: &Place<'_>) -> Result<MemberPage, Error> {
+    // An account has at least the administrator we act as.
+    if list.users.is_empty() {
+        return Err(empty_page("users.list"));
+    }
+    let mut answer = MemberPage::default();
+    answer.members = list.users.into_iter().map(account_of).collect();
+    answer.next = place.next(list.next_page_token)?;
+    Ok(answer)
 }
 
 /// The account that an answer to a look-up of `key` names.

@@ -2,12 +2,15 @@
 
 use rescind_core::error::Error;
 use rescind_core::provider::{Account, MemberPage, PageToken};
-use rescind_http::StatusCode;
+use rescind_http::{FreshToken, StatusCode};
+use secrecy::SecretString;
 
 use crate::api::{listed, parsed};
 use crate::classify::{Call, Refusal, Seen, classify};
-use crate::directory::{Place, found, members_of};
-use crate::wire::{AspList, MemberList, TokenList};
+use crate::directory::{Place, everybody_of, found, members_of};
+use crate::key::ServiceAccount;
+use crate::token;
+use crate::wire::{AspList, MemberList, TokenList, UserList};
 
 /// The methods whose answers are read.
 pub const METHODS: [&str; 9] = [
@@ -71,6 +74,23 @@ pub fn members(body: &[u8], page: Option<&PageToken>) -> Result<MemberPage, Erro
     let list = listed::<MemberList>(Call::MembersList, StatusCode::OK, body);
     let place = Place::read(Call::MembersList.name(), page)?;
     members_of(list.map_err(Refusal::into_error)?, &place)
+}
+
+/// The people of a page of everybody, in a walk that is at `page`.
+pub fn everybody(body: &[u8], page: Option<&PageToken>) -> Result<MemberPage, Error> {
+    let list = listed::<UserList>(Call::UsersList, StatusCode::OK, body);
+    let place = Place::read(Call::UsersList.name(), page)?;
+    everybody_of(list.map_err(Refusal::into_error)?, &place)
+}
+
+/// The token in an answer of the token endpoint.
+pub fn token(status: StatusCode, body: &[u8]) -> Result<FreshToken, Error> {
+    rescind_http::reading::exchanged(status, body, token::hint)
+}
+
+/// Whether a text is a key that can sign, and why not.
+pub fn key(json: &SecretString) -> Result<(), String> {
+    ServiceAccount::parse(json).map(drop)
 }
 
 /// How many grants a list names.

@@ -72,7 +72,7 @@ fn delegation_hint(client_id: &str, scopes: ScopeSet) -> String {
 }
 
 /// Advice that the answer alone allows. Google tells the cause of `invalid_grant` in words only.
-fn hint(fault: &TokenFault) -> Option<(String, Option<String>)> {
+pub(crate) fn hint(fault: &TokenFault) -> Option<(String, Option<String>)> {
     let advice = match fault.error.as_str() {
         "invalid_grant" => grant_hint(&fault.description.to_lowercase()),
         "invalid_scope" | "invalid_request" | "invalid_client" | "unsupported_grant_type" => {

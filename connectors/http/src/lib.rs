@@ -11,6 +11,8 @@ mod oauth;
 mod object;
 mod pages;
 mod percent;
+#[doc(hidden)]
+pub mod reading;
 mod redact;
 mod request;
 mod retry_after;

@@ -16,8 +16,10 @@ use rescind_core::budget::Cost;
 use rescind_core::context::Context;
 use rescind_core::error::{Error, ErrorKind, Retry};
 use secrecy::{ExposeSecret, SecretString};
+use serde::de::IgnoredAny;
 use url::Url;
 
+use crate::answer::Answer;
 use crate::client::HttpClient;
 use crate::request::Request;
 use crate::token::{FreshToken, TokenSource};
@@ -77,11 +79,12 @@ impl ClientCredentials {
             hint,
         }
     }
-}
 
-#[async_trait]
-impl TokenSource for ClientCredentials {
-    async fn fetch(&self, http: &HttpClient, cx: &Context) -> Result<FreshToken, Error> {
+    /// Asks for a token over this transport.
+    pub(crate) async fn ask<C>(&self, transport: &C) -> Result<FreshToken, Error>
+    where
+        C: for<'c> AsyncHttpClient<'c, Error = Error>,
+    {
         let mut client = TokenClient::new(ClientId::new(self.client_id.clone()))
             .set_auth_type(AuthType::RequestBody)
             .set_token_uri(TokenUrl::from_url(self.token_url.clone()));
@@ -104,12 +107,7 @@ impl TokenSource for ClientCredentials {
                 )
                 .add_extra_param("client_assertion", assertion.expose_secret());
         }
-        let transport = Transport {
-            http,
-            cx,
-            hint: self.hint,
-        };
-        match request.request_async(&transport).await {
+        match request.request_async(transport).await {
             Ok(answer) => answer.into_token(),
             Err(RequestTokenError::Request(error)) => Err(error),
             // The parse error quotes the body, which may hold a token: it stays here.
@@ -120,6 +118,14 @@ impl TokenSource for ClientCredentials {
                 "the token endpoint answered 200, but not with a token",
             )),
         }
+    }
+}
+
+#[async_trait]
+impl TokenSource for ClientCredentials {
+    async fn fetch(&self, http: &HttpClient, cx: &Context) -> Result<FreshToken, Error> {
+        let hint = self.hint;
+        self.ask(&Transport { http, cx, hint }).await
     }
 }
 
@@ -152,11 +158,17 @@ impl<'c> AsyncHttpClient<'c> for Transport<'_> {
             outgoing.body = Some(body);
             // The form may hold the client's secret; nothing of it is ever shown, and headers carry none.
             let answer = self.http.send(self.cx, Cost::NOTHING, outgoing).await?;
-            refusal(&answer, self.hint)?;
-            let mut response = HttpResponse::new(answer.body);
-            *response.status_mut() = answer.status;
-            *response.headers_mut() = answer.headers;
-            Ok(response)
+            response(answer, self.hint)
         })
     }
+}
+
+/// What the library gets to read: it would take a list for a token, and does not look at what follows one.
+pub(crate) fn response(answer: Answer, hint: TokenHint) -> Result<HttpResponse, Error> {
+    refusal(&answer, hint)?;
+    answer.json::<IgnoredAny>()?;
+    let mut response = HttpResponse::new(answer.body);
+    *response.status_mut() = answer.status;
+    *response.headers_mut() = answer.headers;
+    Ok(response)
 }

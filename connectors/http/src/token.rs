@@ -51,7 +51,7 @@ pub struct Token {
 }
 
 impl Token {
-    fn new(fresh: FreshToken) -> Result<Self, Error> {
+    pub(crate) fn new(fresh: FreshToken) -> Result<Self, Error> {
         let mut header = HeaderValue::try_from(format!("Bearer {}", fresh.secret.expose_secret()))
             .map_err(|_| {
                 Error::new(

@@ -69,8 +69,12 @@ pub async fn exchange(
         .form(form)
         .reading()
         .body_limit(BODY_LIMIT);
-    let answer = http.send(cx, Cost::NOTHING, request).await?;
-    refusal(&answer, hint)?;
+    token(&http.send(cx, Cost::NOTHING, request).await?, hint)
+}
+
+/// The token in an answer.
+pub(crate) fn token(answer: &Answer, hint: TokenHint) -> Result<FreshToken, Error> {
+    refusal(answer, hint)?;
     answer.json::<TokenAnswer>()?.into_token()
 }
 

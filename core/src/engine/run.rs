@@ -205,10 +205,20 @@ async fn broken(tasks: &mut Tasks) -> EngineError {
         match tasks.join_next().await {
             Some(Ok(Ok(()))) => {}
             Some(Ok(Err(error))) => return error.into(),
-            Some(Err(error)) => return EngineError::Broken(error.to_string()),
+            Some(Err(error)) => return broke(&error),
             None => std::future::pending().await,
         }
     }
+}
+
+/// A task that ended by itself. Its panic has said where it happened; what else it said may hold a secret, and stays there.
+fn broke(error: &tokio::task::JoinError) -> EngineError {
+    let how = if error.is_panic() {
+        "it panicked"
+    } else {
+        "it was cut short"
+    };
+    EngineError::Broken(how.to_owned())
 }
 
 /// No more claims; calls in flight may end; outcomes are written.
@@ -220,7 +230,7 @@ async fn wind_down(run: &Run, tasks: &mut Tasks) -> Result<(), EngineError> {
                 match ended {
                     Ok(Ok(())) => {}
                     Ok(Err(error)) => return Err(EngineError::from(error)),
-                    Err(error) => return Err(EngineError::Broken(error.to_string())),
+                    Err(error) => return Err(broke(&error)),
                 }
             }
             Ok(())

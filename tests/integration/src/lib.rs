@@ -2,6 +2,7 @@
 //! test, and the sandbox's ledger as judge.
 
 pub mod judge;
+pub mod leaks;
 pub mod other_graph;
 pub mod program;
 pub mod running;

@@ -14,6 +14,10 @@ const CANARY: &str = "canary-2d7b61f4";
 /// What the token endpoint issues, where it issues anything.
 const TOKEN: &str = "canary-token-c09a5e";
 
+/// The password of a proxy, and how it is sent.
+const PASSWORD: &str = "canary-proxy-81";
+const BASIC: &str = "cmVzY2luZDpjYW5hcnktcHJveHktODE=";
+
 /// Every secret that a connector's settings name, and that a test here sends.
 const TRIED: [(&str, &str); 4] = [
     ("azure-graph", "client_secret"),
@@ -261,6 +265,55 @@ fn a_provider_that_repeats_what_it_was_sent_gives_no_secret_away() {
             nothing_shows(&desk, &runs, &secrets, &what);
         }
     }
+}
+
+/// The password of a proxy stands in its URL; a proxy that answers by itself repeats the header with it.
+#[test]
+fn the_password_of_a_proxy_is_shown_nowhere() {
+    for status in [200, 302, 400, 407, 502] {
+        let what = format!("a proxy that answers {status}");
+        let proxy = Echo::start(status, status);
+        let (desk, mut secrets) = desk("azure-graph", "client_secret", "https://graph.invalid");
+        let config = std::fs::read_to_string(desk.path().join("rescind.toml")).expect("ours");
+        let address = proxy.url.trim_start_matches("http://");
+        // It is written there by whoever configures it: the file is no leak of ours.
+        desk.write(
+            "private.secret.toml",
+            &format!("{config}[http]\nproxy = \"http://rescind:{PASSWORD}@{address}\"\n"),
+        );
+        let config = ["--config", "private.secret.toml"];
+        let run = |args: &[&str]| desk.run(&[args, &config].concat());
+        let runs = [
+            run(&["config", "check", "-vvv"]).exits(0),
+            run(&["providers", "check", "-vvv"]),
+            run(&[
+                "revoke",
+                "ada@contoso.com",
+                "--note",
+                "echo",
+                "--yes",
+                "--no-wait",
+                "-vvv",
+                "--log-json",
+            ]),
+            run(&["audit", "export"]),
+        ];
+        let heard = proxy.heard.lock().expect("unpoisoned").to_lowercase();
+        assert!(
+            heard.contains("proxy-authorization: basic"),
+            "{what}: {:?}",
+            runs[1]
+        );
+        std::fs::remove_file(desk.path().join("private.secret.toml")).expect("ours");
+        secrets.extend([PASSWORD.to_owned(), BASIC.to_owned()]);
+        nothing_shows(&desk, &runs, &secrets, &what);
+    }
+    let wrong = "protected = []\n[http]\nproxy = \"socks://rescind:canary-proxy-81@x y\"\n";
+    let desk = Desk::empty();
+    desk.write("rescind.toml", wrong);
+    let ran = desk.run(&["config", "check", "-vv"]).exits(2);
+    std::fs::remove_file(desk.path().join("rescind.toml")).expect("ours");
+    nothing_shows(&desk, &[ran], &[PASSWORD.to_owned()], "no proxy");
 }
 
 #[test]

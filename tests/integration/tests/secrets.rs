@@ -1,57 +1,14 @@
 //! No secret is ever shown or stored: values that occur nowhere else are looked for in everything the program leaves.
 
-use std::path::Path;
 use std::time::Duration;
 
 use rescind_integration::judge::tenants;
+use rescind_integration::leaks::{holds, nothing_leaked};
 use rescind_integration::other_graph::{ACCESS_TOKEN, Behaviour, OtherGraph};
 use rescind_integration::program::{Desk, Ran};
 
 const LIMIT: Duration = Duration::from_secs(60);
 const CANARY: &str = "canary-7f3a91c2";
-
-/// Every file below a folder that does not hold a secret because a person put it there.
-fn files_in(folder: &Path, except: &[&str], found: &mut Vec<(String, Vec<u8>)>) {
-    for entry in std::fs::read_dir(folder).expect("a folder") {
-        let path = entry.expect("an entry").path();
-        let name = path
-            .file_name()
-            .map(|name| name.to_string_lossy().into_owned())
-            .unwrap_or_default();
-        if path.is_dir() {
-            files_in(&path, except, found);
-        } else if !except.contains(&name.as_str()) {
-            found.push((
-                path.display().to_string(),
-                std::fs::read(&path).expect("a file"),
-            ));
-        }
-    }
-}
-
-fn holds(text: &[u8], secret: &str) -> bool {
-    text.windows(secret.len())
-        .any(|window| window == secret.as_bytes())
-}
-
-#[track_caller]
-fn nothing_leaked(desk: &Desk, except: &[&str], outputs: &[&Ran], secrets: &[&str]) {
-    let mut places = Vec::new();
-    files_in(desk.path(), except, &mut places);
-    assert!(
-        places.iter().any(|(name, _)| name.ends_with("rescind.db")),
-        "a state folder was searched"
-    );
-    for (number, ran) in outputs.iter().enumerate() {
-        places.push((format!("stdout {number}"), ran.stdout.clone().into_bytes()));
-        places.push((format!("stderr {number}"), ran.stderr.clone().into_bytes()));
-    }
-    for secret in secrets {
-        for (name, text) in &places {
-            assert!(!holds(text, secret), "{name} holds {secret}");
-        }
-    }
-}
 
 fn revoke(desk: &Desk, who: &str) -> Ran {
     desk.begin(&["revoke", who, "--note", "secrets", "--yes", "-vv"])
@@ -175,4 +132,161 @@ fn a_secret_in_the_wrong_place_is_not_repeated() {
             assert!(!ran.stderr.contains(CANARY), "{wrong}:\n{}", ran.stderr);
         }
     }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_key_of_the_record_is_in_its_file_and_nowhere_else() {
+    let graph = OtherGraph::start(Behaviour::default()).await;
+    let desk = Desk::at_graph(&graph.url());
+    let config =
+        std::fs::read_to_string(desk.path().join("rescind.toml")).expect("a configuration");
+    desk.write(
+        "rescind.toml",
+        &format!("{config}[audit]\ncheckpoint_copy = \"checkpoints\"\n"),
+    );
+    let mut outputs = vec![revoke(&desk, "u1@contoso.com").exits(0)];
+    for args in [
+        &["audit", "export"][..],
+        &["audit", "export", "--redact"],
+        &["audit", "verify", "--output", "json", "-vvv"],
+        &["audit", "list", "--output", "json"],
+        &["orders", "list", "-vvv", "--log-json"],
+        &["verify", "-vvv"],
+    ] {
+        outputs.push(desk.run(args).exits(0));
+    }
+    let path = desk.path().join("state/audit.key");
+    let text = std::fs::read_to_string(&path).expect("a key");
+    let digits = text.trim_end();
+    assert_eq!(digits.len(), 64, "32 bytes as digits");
+    let seed: Vec<u8> = (0..digits.len())
+        .step_by(2)
+        .map(|at| u8::from_str_radix(&digits[at..at + 2], 16).expect("digits"))
+        .collect();
+    // A damaged key is not shown either.
+    std::fs::write(&path, format!("{digits}0\n")).expect("ours");
+    outputs.push(desk.run(&["audit", "verify", "-vvv"]).exits(1));
+    std::fs::write(&path, text).expect("ours");
+    let outputs: Vec<_> = outputs.iter().collect();
+    nothing_leaked(&desk, &["audit.key"], &outputs, &[seed]);
+}
+
+#[test]
+fn help_completions_and_the_manual_show_no_value_of_the_environment() {
+    let desk = Desk::empty();
+    let mut pages: Vec<Vec<&str>> = vec![
+        vec!["--help"],
+        vec!["-h"],
+        vec!["help", "revoke"],
+        vec!["man"],
+        vec!["config", "schema"],
+        vec!["connectors"],
+        vec!["nonsense"],
+        vec!["connectors", "--output", "json"],
+    ];
+    for command in ["revoke", "run", "orders", "providers", "audit", "sandbox"] {
+        pages.push(vec![command, "--help"]);
+    }
+    for shell in ["bash", "zsh", "fish", "elvish", "powershell"] {
+        pages.push(vec!["completions", shell]);
+    }
+    let mut told = 0;
+    for page in pages {
+        let mut command = desk.command(&page);
+        for name in [
+            "RESCIND_CONFIG",
+            "COLUMNS",
+            "RESCIND_STATE_DIR",
+            "RESCIND_PROVIDERS__ENTRA__SETTINGS__CLIENT_SECRET",
+            "ENTRA_CLIENT_SECRET",
+            "SUDO_USER",
+        ] {
+            command.env(name, CANARY);
+        }
+        let ran = Ran::of(&command.output().expect("it starts"));
+        for text in [&ran.stdout, &ran.stderr] {
+            assert!(!text.contains(CANARY), "{page:?}:\n{text}");
+            told += usize::from(text.contains("RESCIND_CONFIG"));
+        }
+    }
+    assert!(told > 0, "the variable itself is documented");
+}
+
+#[test]
+fn a_secret_that_an_environment_variable_puts_into_a_setting_is_not_repeated() {
+    let desk = Desk::empty();
+    desk.write("secret", CANARY);
+    desk.private("secret");
+    desk.write(
+        "rescind.toml",
+        "protected = []\n[providers.entra]\nkind = \"azure-graph\"\n[providers.entra.settings]\n\
+         tenant = \"contoso.onmicrosoft.com\"\nclient_id = \"11111111-2222-3333-4444-555555555555\"\n\
+         client_secret = { file = \"secret\" }\n",
+    );
+    for name in [
+        "RESCIND_PROVIDERS__ENTRA__SETTINGS__CLIENT_SECRET",
+        "RESCIND_PROVIDERS__ENTRA__SETTINGS__CLIENT_SECRET__VALUE",
+        "RESCIND_PROVIDERS__ENTRA__SETTINGS__PRIVATE_KEY",
+        "RESCIND_PROVIDERS__ENTRA__SETTINGS__GRAPH_URL",
+        "RESCIND_PROVIDERS__ENTRA__LANE__QUOTA",
+        "RESCIND_HTTP__PROXY",
+    ] {
+        for format in ["text", "json"] {
+            let mut command = desk.command(&["config", "check", "-vv", "--output", format]);
+            let ran = Ran::of(&command.env(name, CANARY).output().expect("it starts")).exits(2);
+            assert!(!ran.stdout.contains(CANARY), "{name}:\n{}", ran.stdout);
+            assert!(!ran.stderr.contains(CANARY), "{name}:\n{}", ran.stderr);
+        }
+    }
+}
+
+/// A killed process leaves the log of its database behind, in which nothing was folded or overwritten.
+#[tokio::test(flavor = "multi_thread")]
+#[cfg(debug_assertions)]
+async fn a_process_that_dies_or_panics_with_a_secret_at_hand_leaves_none_of_it() {
+    for place in [
+        "before:staged",
+        "before:sending",
+        "before:answered",
+        "after:running-confirmed",
+    ] {
+        for how in ["abort", "panic", "error"] {
+            let graph = OtherGraph::start(Behaviour::default()).await;
+            let desk = Desk::at_graph(&graph.url());
+            desk.write("secret", CANARY);
+            let mut command = desk.command(&[
+                "revoke",
+                "u1@contoso.com",
+                "--note",
+                "secrets",
+                "--yes",
+                "-vvv",
+            ]);
+            command
+                .env("FAILPOINTS", format!("{place}={how}"))
+                .env("RUST_BACKTRACE", "full")
+                .env("RUST_LIB_BACKTRACE", "1");
+            let ran = Ran::of(&command.output().expect("it starts"));
+            assert_ne!(ran.code, Some(0), "{place}={how}: {ran:?}");
+            if how == "panic" {
+                assert!(ran.stderr.contains("failpoint.rs:"), "{}", ran.stderr);
+            }
+            if how == "abort" && place != "before:staged" {
+                let log = std::fs::metadata(desk.path().join("state/rescind.db-wal"));
+                assert!(log.is_ok_and(|log| log.len() > 0), "{place}: no log");
+            }
+            nothing_leaked(&desk, &["secret"], &[&ran], &[CANARY, ACCESS_TOKEN]);
+        }
+    }
+}
+
+#[test]
+fn the_search_finds_what_is_there() {
+    let desk = Desk::empty();
+    desk.write("rescind.db", &format!("secret={CANARY}"));
+    assert!(holds(CANARY.as_bytes(), CANARY.as_bytes()));
+    let caught = std::panic::catch_unwind(|| {
+        nothing_leaked(&desk, &[], &[], &[CANARY]);
+    });
+    assert!(caught.is_err());
 }

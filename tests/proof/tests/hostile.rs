@@ -1,18 +1,19 @@
 //! Hostile bytes and texts, few of them; and readers and printers that are broken on purpose are caught.
 
 use rescind::shown::Through;
-use rescind_proof::hostile::{Careless, TARGETS, URL, attempt, corpus, printed};
+use rescind_proof::hostile::{Careless, TARGETS, all, attempt, corpus, printed};
 use rescind_proof::seed;
 
 #[test]
 fn no_hostile_input_breaks_a_promise() {
     let seed = seed::or_fresh(None);
     println!("seed {seed}");
-    for target in TARGETS.into_iter().chain([URL]) {
+    for target in all() {
         let corpus = corpus(&target).expect("examples");
         let tried = attempt(target.body, &corpus, seed, 250);
         if let Some((input, why)) = tried.first {
             let input = String::from_utf8_lossy(&input);
+            let input: String = input.chars().take(1_000).collect();
             panic!("{}, seed {seed}: {why}\n{input}", target.name);
         }
     }

@@ -38,8 +38,9 @@ fn judge(bytes: &[u8], read: Read<'_>) {
         .and_then(|code: u16| StatusCode::from_u16(code).ok())
         .unwrap_or(StatusCode::OK);
     let writes = reading::writes(method);
-    let nothing =
-        body.trim_ascii().is_empty() || Json::read(body) == Some(Json::Object(Vec::new()));
+    // What JSON calls blank; a form feed is something.
+    let is_blank = |byte: &u8| b" \t\r\n".contains(byte);
+    let nothing = body.iter().all(is_blank) || Json::read(body) == Some(Json::Object(Vec::new()));
     let success = if writes {
         status.is_success() && nothing
     } else {
@@ -128,6 +129,31 @@ pub(super) fn group(bytes: &[u8]) {
         assert_ne!(Some(next), token.as_ref(), "a circle");
         assert!(!members.is_empty(), "an empty page in the middle");
     }
+}
+
+/// Where a walk stands on the first line (empty: its beginning), a page of everybody after it.
+pub(super) fn everybody(bytes: &[u8]) {
+    let (token, body) = head(bytes);
+    let token = (!token.is_empty()).then_some(PageToken(token));
+    let page = match reading::everybody(body, token.as_ref()) {
+        Ok(page) => page,
+        Err(error) => return is_told(&error),
+    };
+    let Some(json) = Json::of_accepted(body) else {
+        return;
+    };
+    let kind = json.one("kind").and_then(Json::text);
+    assert_eq!(kind, Some("admin#directory#users"), "a page that is none");
+    let users = json.one("users").and_then(Json::array).unwrap_or_default();
+    assert!(!users.is_empty() && page.members.len() == users.len());
+    let next = json.one("nextPageToken").and_then(Json::text);
+    let next = next.filter(|next| !next.is_empty());
+    assert_eq!(
+        page.next.is_some(),
+        next.is_some(),
+        "the walk ends elsewhere"
+    );
+    assert!(page.next.is_none() || page.next != token, "a circle");
 }
 
 /// A list of grants or of app passwords: empty only where it says that it is a list.

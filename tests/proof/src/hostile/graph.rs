@@ -11,7 +11,7 @@ use rescind_http::StatusCode;
 use super::oracle::{Json, head, is_presentable};
 
 /// A status on the first line, a body after it.
-fn answer(bytes: &[u8]) -> (StatusCode, &[u8]) {
+pub(super) fn answer(bytes: &[u8]) -> (StatusCode, &[u8]) {
     let (line, body) = head(bytes);
     let status = line.trim().parse().ok();
     (

@@ -1,16 +1,18 @@
 //! Feeds hostile bytes to everything that reads from outside, and hostile texts to everything that prints.
 //!
-//! The bodies of the targets are plain functions of bytes, so that a fuzzer with coverage can drive them as well.
+//! The bodies of the targets are plain functions of bytes: `tests/fuzz` drives the same ones, led by coverage.
 
 mod address;
 mod configuration;
 mod google;
 mod graph;
+mod graph_reads;
 pub mod mutation;
 mod oracle;
 mod people;
 mod record;
 mod strings;
+mod token;
 mod waiting;
 
 use std::fs;
@@ -39,25 +41,35 @@ pub struct Target {
 }
 
 /// All of them, by name.
-pub const TARGETS: [Target; 14] = [
+pub const TARGETS: [Target; 20] = [
     target("audit-entry", record::entry, None),
     target("audit-export", record::exported, Some(record::chain_alone)),
     target("checkpoint", record::checkpoint, None),
     target("configuration", configuration::file, None),
     target("google-answer", google::answer, Some(google::any_2xx)),
+    target("google-everybody", google::everybody, None),
     target("google-group", google::group, None),
     target("google-items", google::items, None),
     target("google-person", google::person, None),
     target("graph-batch", graph::batch, Some(graph::last_wins)),
+    target(
+        "graph-evidence",
+        graph_reads::evidence,
+        Some(graph_reads::anybody_s),
+    ),
     target("graph-group", graph::group, None),
+    target("graph-group-name", graph_reads::group_name, None),
     target("graph-person", graph::person, None),
     target("graph-revocation", graph::revocation, Some(graph::any_2xx)),
+    target("graph-search", graph_reads::search, None),
     target("people", people::list, Some(people::credulous)),
     target(
         "retry-after",
         waiting::retry_after,
         Some(waiting::believing),
     ),
+    target("service-account-key", token::key, None),
+    target("token-endpoint", token::endpoint, Some(token::talkative)),
 ];
 
 /// Also a target, without examples of its own: every corpus serves.
@@ -71,11 +83,15 @@ const fn target(name: &'static str, body: fn(&[u8]), control: Option<fn(&[u8])>)
     }
 }
 
+/// All of them, [`URL`] too.
+pub fn all() -> impl Iterator<Item = Target> {
+    TARGETS.into_iter().chain([URL])
+}
+
 /// The target of this name.
 #[must_use]
 pub fn named(name: &str) -> Option<Target> {
-    let mut all = TARGETS.into_iter().chain([URL]);
-    all.find(|target| target.name == name)
+    all().find(|target| target.name == name)
 }
 
 /// How much to do.
@@ -117,6 +133,9 @@ pub fn corpus(target: &Target) -> io::Result<Vec<Vec<u8>>> {
     if target.name.starts_with("audit") || target.name == "checkpoint" {
         examples = audit::examples(target.name);
     }
+    if target.name == "service-account-key" {
+        examples.push(token::signing_key()?);
+    }
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("corpus");
     let own = folder.join(target.name);
     if own.is_dir() {
@@ -135,6 +154,18 @@ pub fn corpus(target: &Target) -> io::Result<Vec<Vec<u8>>> {
         examples.push(b"https://api.example.com/v1/users".to_vec());
     }
     Ok(examples)
+}
+
+/// Writes the examples of a target into a folder, those that are made in the code too.
+///
+/// # Errors
+/// When they cannot be read or written.
+pub fn write_examples(target: &Target, folder: &Path) -> io::Result<()> {
+    fs::create_dir_all(folder)?;
+    for (n, example) in corpus(target)?.iter().enumerate() {
+        fs::write(folder.join(format!("example-{n}")), example)?;
+    }
+    Ok(())
 }
 
 /// Tries a body on the examples and then on mutations of them.
@@ -208,7 +239,7 @@ pub fn printed(
 /// When there is no such target, or examples cannot be read.
 pub fn run(options: &Options, seed: u64) -> io::Result<Verdict> {
     let targets: Vec<Target> = match options.target.as_str() {
-        "all" => TARGETS.into_iter().chain([URL]).collect(),
+        "all" => all().collect(),
         name => vec![
             named(name).ok_or_else(|| io::Error::other(format!("there is no target {name}")))?,
         ],
@@ -216,11 +247,7 @@ pub fn run(options: &Options, seed: u64) -> io::Result<Verdict> {
     let mut verdict = Verdict::new("hostile", Some(seed), Machine::look(&std::env::temp_dir()));
     if let Some(folder) = &options.write_corpus {
         for target in &targets {
-            let own = folder.join(target.name);
-            fs::create_dir_all(&own)?;
-            for (n, example) in corpus(target)?.iter().enumerate() {
-                fs::write(own.join(format!("example-{n}")), example)?;
-            }
+            write_examples(target, &folder.join(target.name))?;
         }
         verdict.tell("targets whose examples were written", targets.len());
         return Ok(verdict);

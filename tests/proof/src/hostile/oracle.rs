@@ -86,6 +86,17 @@ impl Json {
         }
     }
 
+    /// Every text in it, keys left out.
+    pub(super) fn texts(&self) -> Vec<&str> {
+        match self {
+            Self::Object(entries) => (entries.iter())
+                .flat_map(|(_, value)| value.texts())
+                .collect(),
+            Self::Array(items) => items.iter().flat_map(Self::texts).collect(),
+            Self::Other(_) => self.text().into_iter().collect(),
+        }
+    }
+
     pub(super) fn number(&self) -> Option<u64> {
         match self {
             Self::Other(Value::Number(number)) => number.as_u64(),
