@@ -11,8 +11,10 @@ use crate::id::OrderKey;
 use crate::order::OrderDraft;
 use crate::store::{StagedJob, Store, StoreError};
 
-/// How many jobs go into the store at once.
-const CHUNK: usize = 4_096;
+/// How many jobs go into the store at once: few at first, so that it does not wait for the first ones, and twice as many
+/// each time.
+const FIRST_CHUNK: usize = 512;
+const LARGEST_CHUNK: usize = 4_096;
 
 /// A staged order that grows.
 pub(super) struct Staging {
@@ -22,6 +24,7 @@ pub(super) struct Staging {
     dry_run: bool,
     began: Option<Began>,
     chunk: Vec<StagedJob>,
+    chunk_size: usize,
     /// The chunk before, on its way into the store while the next one is filled.
     writing: Option<JoinHandle<Result<(), StoreError>>>,
     counts: Vec<TargetCount>,
@@ -56,6 +59,7 @@ impl Staging {
             dry_run,
             began: None,
             chunk: Vec::new(),
+            chunk_size: FIRST_CHUNK,
             writing: None,
             counts,
         }
@@ -109,9 +113,10 @@ impl Staging {
             return Ok(());
         }
         self.chunk.push(job);
-        if self.chunk.len() < CHUNK {
+        if self.chunk.len() < self.chunk_size {
             return Ok(());
         }
+        self.chunk_size = (2 * self.chunk_size).min(LARGEST_CHUNK);
         Ok(self.flush().await?)
     }
 
