@@ -6,7 +6,7 @@ use super::Sent;
 use super::bracket::{Bracket, Seen};
 use super::climb::Climb;
 use super::meter::Meter;
-use super::noise::{Noise, Refusal};
+use super::noise::{About, Noise, Refusal};
 
 /// What is saved of the pace: a timer wakes a little late, and that must cost no pace. More would be a burst.
 const BLINK: Duration = Duration::from_millis(20);
@@ -242,7 +242,7 @@ impl Pace {
 
     /// The pause is over. `refused`: when a refusal came last that did not say for how long.
     pub(super) fn resume(&mut self, now: Duration, refused: Option<Duration>) {
-        let Some(event) = self.event.take() else {
+        let Some(mut event) = self.event.take() else {
             return;
         };
         let begun = self.meter.begun();
@@ -250,7 +250,7 @@ impl Pace {
         // A provider that does not say when was ready at some time between the last refusal and this answer.
         let doubt = refused.map_or(0.0, |at| now.saturating_sub(at).as_secs_f64() / 2.0);
         let pause = now.saturating_sub(event.at).as_secs_f64() - doubt;
-        let noise = event.tried.and_then(|(climb, tried, _)| {
+        let about = event.tried.map_or(About::Limit, |(climb, tried, _)| {
             self.noise.judge(&Refusal {
                 tried,
                 sure: climb.sure,
@@ -261,9 +261,16 @@ impl Pace {
                 plenty: event.plenty,
             })
         });
-        if let Some(rate) = noise {
-            self.begin(now, Climb::at_once(now, rate));
-            return;
+        match about {
+            About::Limit => {}
+            About::Nothing(rate) => {
+                self.begin(now, Climb::at_once(now, rate));
+                return;
+            }
+            About::LimitAfterAll => {
+                event.tried = None;
+                self.bracket = Bracket::default();
+            }
         }
         let accepted = self.meter.total() + event.late;
         let mut sure = accepted.max(1.0) / (open + pause);
