@@ -181,7 +181,7 @@ pub fn restarts_at_the_quota(n: usize, seed: u64) -> Restarts {
 
 /// The same at Google's documented quota, whose windows end in the midst of a process.
 #[must_use]
-pub fn restarts_in_windows(n: usize, seed: u64) -> Restarts {
+pub(super) fn restarts_in_windows(n: usize, seed: u64) -> Restarts {
     let full_windows = (n - 1) / 2_400;
     // Eight at once, less the place for an urgent one, and 60 ms for each call.
     let rest = (n - full_windows * 2_400) as f64 * 0.06 / 7.0;
