@@ -20,7 +20,7 @@ const PEOPLE_OF_WINDOWS: usize = 22_000;
 /// One of them.
 #[derive(Debug, Clone)]
 pub(super) enum Experiment {
-    Rate(Rate),
+    Rate(Box<Rate>),
     Bulk(usize),
     DeadLane,
     Outage(u64),
@@ -41,7 +41,10 @@ pub(super) struct Never {
 impl Experiment {
     /// All of them, in the order in which they are told. Those that take long come last.
     pub(super) fn all(options: &Options) -> Vec<Self> {
-        let mut all: Vec<_> = rates::all().into_iter().map(Self::Rate).collect();
+        let mut all: Vec<_> = rates::all()
+            .into_iter()
+            .map(|rate| Self::Rate(Box::new(rate)))
+            .collect();
         all.extend([
             Self::Bulk(options.people),
             Self::DeadLane,
