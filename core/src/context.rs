@@ -88,7 +88,9 @@ pub struct Context {
     /// Ends the call early. A request that was sent all the same has an unknown outcome.
     pub cancel: CancellationToken,
     port: Arc<dyn LanePort>,
-    purse: Mutex<Purse>,
+    purse: Arc<Mutex<Purse>>,
+    /// What leaves by it is none of the call's own requests.
+    is_aside: bool,
 }
 
 #[derive(Debug, Default)]
@@ -115,7 +117,8 @@ impl Context {
             priority: Priority::Normal,
             cancel,
             port,
-            purse: Mutex::default(),
+            purse: Arc::default(),
+            is_aside: false,
         }
     }
 
@@ -172,7 +175,7 @@ impl Context {
     /// pause that the provider asked for. It then pays again, with [`Context::pay_again`].
     pub fn may_leave(&self, paid: Paid) -> bool {
         let may = self.port.shut_at().is_none_or(|shut| paid.at > shut);
-        self.purse().has_left |= may;
+        self.purse().has_left |= may && !self.is_aside;
         may
     }
 
@@ -204,6 +207,21 @@ impl Context {
                 "pay",
                 "stopped while waiting for the provider's quota",
             )),
+        }
+    }
+
+    /// The same call, for what it needs before its own requests can leave, such as an access token. That such a thing was
+    /// fetched does not mean that anything of the call has left.
+    #[must_use]
+    pub fn aside(&self) -> Self {
+        Self {
+            correlation: self.correlation,
+            order: self.order,
+            priority: self.priority,
+            cancel: self.cancel.clone(),
+            port: Arc::clone(&self.port),
+            purse: Arc::clone(&self.purse),
+            is_aside: true,
         }
     }
 

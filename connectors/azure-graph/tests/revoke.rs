@@ -3,6 +3,7 @@
 mod entra;
 
 use std::collections::BTreeSet;
+use std::sync::Arc;
 use std::time::Duration;
 
 use entra::scene::{Scene, items, subject, token_answer};
@@ -12,7 +13,7 @@ use rescind_core::error::{Error, ErrorKind, Retry};
 use rescind_core::provider::{Account, RevokeRequest};
 use rescind_core::report::{Outcome, Report, Unsupported};
 use rescind_core::subject::{Identifier, Subject};
-use rescind_testkit::canary;
+use rescind_testkit::{PaidPort, canary};
 use serde_json::{Value, json};
 use wiremock::matchers::{body_json, header, method, path};
 use wiremock::{Mock, Request, Respond, ResponseTemplate};
@@ -143,6 +144,31 @@ async fn a_batch_that_a_pause_catches_goes_back_to_its_orders() {
         assert_eq!(meaning(answer), (ErrorKind::Cancelled, SAFE));
     }
     assert_eq!(scene.vendor.api_requests().await.len(), 0);
+}
+
+/// That a token was fetched is no step of anybody's revocation.
+#[tokio::test]
+async fn so_does_a_batch_that_a_pause_catches_while_its_token_is_fetched() {
+    for people in [1, 2] {
+        let port = Arc::new(PaidPort::unlimited());
+        let shutting = Arc::clone(&port);
+        let login = move |_: &Request| {
+            shutting.allow(0);
+            shutting.shut();
+            token_answer(canary::TOKEN)
+        };
+        let scene = Scene::answering(Entra::with_people(PEOPLE), login)
+            .await
+            .paying(port);
+        let answers = tokio::select! {
+            answers = scene.revoke_together(people) => answers,
+            () = scene.port.somebody_waits() => panic!("they wait until they may pay again"),
+        };
+        for answer in answers {
+            assert_eq!(meaning(answer), (ErrorKind::Cancelled, SAFE));
+        }
+        assert_eq!(scene.vendor.api_requests().await.len(), 0);
+    }
 }
 
 #[tokio::test]

@@ -99,7 +99,7 @@ impl Authorized {
         cost: Cost,
     ) -> Result<Arc<Token>, Error> {
         loop {
-            let token = self.token(cx).await?;
+            let token = self.token(&cx.aside()).await?;
             if cx.may_leave(paid) {
                 return Ok(token);
             }

@@ -54,6 +54,8 @@ pub struct Member {
     protected: Arc<Protected>,
     clock: Arc<dyn Clock>,
     port: Arc<dyn LanePort>,
+    /// The same for calls that only read.
+    reads: Arc<dyn LanePort>,
     /// What its lane knows of other processes.
     known: Mutex<Left>,
     seen: Mutex<HashMap<String, Account>>,
@@ -114,6 +116,7 @@ impl Member {
             protected,
             clock: Arc::clone(clock),
             port: Arc::new(lane.clone()),
+            reads: lane.for_reads(),
             lane,
             known: Mutex::new(left),
             seen: Mutex::default(),
@@ -320,7 +323,9 @@ impl Member {
     ) -> Result<(Permit, Context), Error> {
         let permit = self.lane.admit(role, &cost, people, priority).await;
         let permit = permit.map_err(|fault| stopped(&fault))?;
-        let cx = self.context(priority).prepaid(cost, permit.paid());
+        let cx = Context::new(Arc::clone(&self.reads))
+            .with_priority(priority)
+            .prepaid(cost, permit.paid());
         Ok((permit, cx))
     }
 }

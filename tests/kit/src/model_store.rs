@@ -4,6 +4,7 @@
 //! everything a method has answered is there, everything else is not.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
+use std::ops::Bound::{Excluded, Unbounded};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
@@ -80,6 +81,8 @@ struct OrderRow {
     begun_at: Timestamp,
     accepted_moment: u64,
     jobs: Vec<JobRow>,
+    /// The counts of each provider, kept as the jobs move: who asks asks often, and of many jobs.
+    counts: BTreeMap<ProviderName, Counts>,
 }
 
 #[derive(Debug)]
@@ -132,7 +135,10 @@ impl ModelStore {
     pub fn books_balance(&self) -> bool {
         self.state().orders.values().all(|row| {
             let counted = count(&row.jobs);
-            !row.live || (counted == row.order.counts && counted.balances())
+            !row.live
+                || (counted == row.order.counts
+                    && counted.balances()
+                    && row.counts == count_each(&row.jobs))
         })
     }
 
@@ -193,6 +199,16 @@ fn count(jobs: &[JobRow]) -> Counts {
     counts
 }
 
+fn count_each(jobs: &[JobRow]) -> BTreeMap<ProviderName, Counts> {
+    let mut each: BTreeMap<ProviderName, Counts> = BTreeMap::new();
+    for row in jobs {
+        let counts = each.entry(row.job.provider.clone()).or_default();
+        counts.accepted += 1;
+        *cell(counts, row.job.state) += 1;
+    }
+    each
+}
+
 fn cell(counts: &mut Counts, state: JobState) -> &mut u64 {
     match state {
         JobState::Pending | JobState::Running | JobState::Waiting => &mut counts.open,
@@ -236,9 +252,12 @@ impl State {
             "job {key:?} must not move from {before:?} to {next:?}"
         );
         row.job.state = next;
-        *cell(&mut order.order.counts, before) -= 1;
-        *cell(&mut order.order.counts, next) += 1;
         let provider = row.job.provider.clone();
+        let of_provider = order.counts.entry(provider.clone()).or_default();
+        for counts in [&mut order.order.counts, of_provider] {
+            *cell(counts, before) -= 1;
+            *cell(counts, next) += 1;
+        }
         let pending = self
             .pending
             .entry((key.order(), provider.clone()))
@@ -476,6 +495,7 @@ impl Store for ModelStore {
                 begun_at: now,
                 accepted_moment: 0,
                 jobs: Vec::new(),
+                counts: BTreeMap::new(),
             },
         );
         Ok(key)
@@ -536,6 +556,7 @@ impl Store for ModelStore {
         row.order.accepted_at = now;
         row.order.plan_hash = acceptance.plan_hash;
         row.order.counts = count(&row.jobs);
+        row.counts = count_each(&row.jobs);
         if row.order.counts.open == 0 {
             row.order.state = OrderState::Finished;
         }
@@ -639,9 +660,8 @@ impl Store for ModelStore {
             .pending
             .get(&(order, provider.clone()))
             .into_iter()
-            .flatten()
+            .flat_map(|keys| keys.range((after.map_or(Unbounded, Excluded), Unbounded)))
             .copied()
-            .filter(|key| after.is_none_or(|after| *key > after))
             .take(limit)
             .collect();
         Ok(keys
@@ -979,18 +999,8 @@ impl Store for ModelStore {
 
     async fn counts(&self, order: OrderKey) -> Result<Vec<(ProviderName, Counts)>, StoreError> {
         let state = self.state();
-        let mut counts: BTreeMap<ProviderName, Counts> = BTreeMap::new();
-        for row in state
-            .orders
-            .get(&order)
-            .into_iter()
-            .flat_map(|row| &row.jobs)
-        {
-            let counts = counts.entry(row.job.provider.clone()).or_default();
-            counts.accepted += 1;
-            *cell(counts, row.job.state) += 1;
-        }
-        Ok(counts.into_iter().collect())
+        let counts = state.orders.get(&order).map(|row| row.counts.clone());
+        Ok(counts.into_iter().flatten().collect())
     }
 
     async fn recount(&self, order: OrderKey) -> Result<Counts, StoreError> {

@@ -60,6 +60,12 @@ impl PaidPort {
         port
     }
 
+    /// Shuts: whatever was paid so far lets nothing leave any more.
+    pub fn shut(&self) {
+        let mut state = self.state();
+        state.void = state.payments.len();
+    }
+
     /// From now on pays `payments` times in all.
     pub fn allow(&self, payments: usize) {
         self.allowed.send_replace(payments);

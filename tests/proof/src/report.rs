@@ -87,6 +87,23 @@ impl Verdict {
         self.notes.push(line.into());
     }
 
+    /// Adds what a part of the work has to say.
+    pub fn join(&mut self, part: Self) {
+        self.figures.extend(part.figures);
+        self.notes.extend(part.notes);
+    }
+
+    /// The figures alone, a line each, to be told while others are still being measured.
+    #[must_use]
+    pub fn figures(&self) -> String {
+        let line = |figure: &Figure| {
+            let mark = if figure.met { "" } else { "  MISSED" };
+            format!("  {}: {}{mark}", figure.what, figure.seen)
+        };
+        let lines: Vec<_> = self.figures.iter().map(line).collect();
+        lines.join("\n")
+    }
+
     /// Whether every goal is met.
     #[must_use]
     pub fn met(&self) -> bool {

@@ -55,6 +55,12 @@ impl Scene {
         }
     }
 
+    /// The same before this lane.
+    pub(crate) fn paying(mut self, port: Arc<PaidPort>) -> Self {
+        self.port = port;
+        self
+    }
+
     /// The same before a lane that shuts when so many payments were made.
     pub(crate) fn shutting_after(mut self, payments: usize) -> Self {
         self.port = Arc::new(PaidPort::shutting_after(payments));

@@ -11,7 +11,7 @@ use crate::engine::pacer::{Kept, Leave, Pacer, Sent};
 
 use super::fault::{LaneFault, Rights};
 use super::offset::Offset;
-use super::queue::{Queue, Waiter, Wish};
+use super::queue::{Queue, Wish};
 use super::retries::Retries;
 use super::{Permit, Role, Verdict};
 
@@ -73,19 +73,21 @@ impl Desk {
                     self.pacer
                         .keep(&mut kept, &waiter.wish.cost, waiter.wish.kind());
                 }
-                if waiter.wish.priority <= wish.priority && same_line(&waiter.wish, wish) {
+                if waiter.wish.priority <= wish.priority && waiter.wish.is_in_line_with(wish) {
                     return None;
                 }
             }
         }
-        self.grant(now, wish, &kept).ok()
+        let sent = self.grant(now, wish, &kept).ok()?;
+        self.queue.passed(wish);
+        Some(sent)
     }
 
     /// Puts somebody in line.
     pub(super) fn enqueue(&mut self, wish: Wish, bell: Arc<Notify>) -> u64 {
         self.next_id += 1;
         let id = self.next_id;
-        self.queue.push(Waiter { id, wish, bell });
+        self.queue.push(id, wish, bell);
         id
     }
 
@@ -109,7 +111,7 @@ impl Desk {
 
     /// A waiter is gone: what it may have been granted is given back.
     pub(super) fn leave(&mut self, now: Duration, id: u64, wish: &Wish) {
-        self.queue.remove(wish, id);
+        self.queue.give_up(wish, id);
         if let Some(sent) = self.granted.remove(&id) {
             if let Some((role, people)) = wish.place {
                 self.in_flight[role as usize] -= people;
@@ -181,7 +183,12 @@ impl Desk {
             let mut kept = Kept::default();
             let mut due = self.pacer.due();
             let mut served = None;
-            for waiter in self.queue.heads() {
+            let mut heads = self.queue.heads();
+            if self.pacer.wants_probe(now) {
+                // A later request of a call reports no answer of its own: it is a poor probe.
+                heads.sort_by_key(|waiter| waiter.wish.place.is_none());
+            }
+            for waiter in heads {
                 let wish = waiter.wish;
                 if !self.has_place(&wish) {
                     continue;
@@ -201,7 +208,7 @@ impl Desk {
                 return due;
             };
             let sent = self.take(now, &wish);
-            if let Some(waiter) = self.queue.remove(&wish, id) {
+            if let Some(waiter) = self.queue.take(&wish, id) {
                 waiter.bell.notify_one();
             }
             self.granted.insert(id, sent);
@@ -279,8 +286,4 @@ impl Desk {
             self.ring_first();
         }
     }
-}
-
-fn same_line(a: &Wish, b: &Wish) -> bool {
-    a.priority == b.priority && a.place.map(|(role, _)| role) == b.place.map(|(role, _)| role)
 }

@@ -8,6 +8,7 @@ mod fault;
 mod memory;
 mod offset;
 mod permit;
+mod port;
 mod queue;
 mod retries;
 mod settings;
@@ -16,16 +17,14 @@ use std::fmt;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use async_trait::async_trait;
 use jiff::Timestamp;
 use tokio::sync::Notify;
 use tokio::time::Instant;
 
 use crate::budget::Cost;
 use crate::clock::{Clock, later};
-use crate::context::{LanePort, Observation, Priority};
+use crate::context::Priority;
 use crate::engine::pacer::{Pacer, PauseReason, Sent};
-use crate::error::Error;
 use crate::store::Spent;
 
 pub use fault::LaneFault;
@@ -132,11 +131,7 @@ impl Lane {
         people: u32,
         priority: Priority,
     ) -> Result<Permit, LaneFault> {
-        let wish = Wish {
-            place: Some((role, people)),
-            cost: *cost,
-            priority,
-        };
+        let wish = Wish::of_call(role, people, *cost, priority);
         let sent = self.serve(wish).await?;
         Ok(Permit::new(self.clone(), role, people, sent))
     }
@@ -149,11 +144,7 @@ impl Lane {
         people: u32,
         priority: Priority,
     ) -> Option<Permit> {
-        let wish = Wish {
-            place: Some((role, people)),
-            cost: *cost,
-            priority,
-        };
+        let wish = Wish::of_call(role, people, *cost, priority);
         let now = self.now();
         let sent = self.desk().try_serve(now, &wish)?;
         Some(Permit::new(self.clone(), role, people, sent))
@@ -304,46 +295,6 @@ impl Lane {
         if changed {
             self.inner.changed.notify_one();
         }
-    }
-}
-
-#[async_trait]
-impl LanePort for Lane {
-    async fn pay(&self, cost: &Cost, priority: Priority) -> Result<(), Error> {
-        let wish = Wish {
-            place: None,
-            cost: *cost,
-            priority,
-        };
-        match self.serve(wish).await {
-            Ok(_) => Ok(()),
-            Err(fault) => Err(fault.to_error()),
-        }
-    }
-
-    fn observe(&self, observation: Observation) {
-        let now = self.now();
-        let wall = self.inner.clock.now();
-        let mut desk = self.desk();
-        match observation {
-            Observation::ProviderTime(theirs) => {
-                desk.offset.sample(now, wall, theirs);
-                if !desk.pacer.is_probing() {
-                    return;
-                }
-                desk.pacer.heard(now);
-            }
-            Observation::Load(used) => desk.pacer.load(now, used),
-            Observation::Throttled { after } => desk.pacer.throttled(now, None, after),
-            Observation::BudgetIs { budget, units } => desk.pacer.budget_is(now, budget, units),
-        }
-        desk.refresh(now);
-        self.tell(desk);
-    }
-
-    fn shut_at(&self) -> Option<Instant> {
-        let shut = self.desk().pacer.shut_at()?;
-        Some(self.inner.opened + shut)
     }
 }
 

@@ -8,15 +8,19 @@ use std::time::Duration;
 
 use super::climb::Climb;
 
-/// How long a rate is kept before the pace looks for more: longer, the better it is known; for at least so many
-/// requests where they are few, since each look costs one that is refused.
+/// How long a rate is kept before the pace looks for more: longer, the better it is known, and longer each time that the
+/// look finds the same limit again, since one that has changed lately may change again; for at least so many requests
+/// where they are few, since each look costs one that is refused.
 const LEAST_HOLD: f64 = 2.0;
+const SETTLED_HOLD: f64 = 20.0;
+const LONGER_EACH_TIME: f64 = 1.15;
 const MOST_HOLD: f64 = 90.0;
 const HOLD_REQUESTS: f64 = 300.0;
 /// How far from what is known to hold to what was refused the next try lies.
 const CLOSER: f64 = 0.4;
-/// The same when the pace had looked for more: it does that slowly, so that it was not far above the limit.
-const CLOSER_HELD: f64 = 0.7;
+/// The same when the pace had looked for more: what came through until the refusal shows the limit, and the rate by then
+/// is above it by what the limit had saved up.
+const CLOSER_HELD: f64 = 0.2;
 /// Rates that differ by less are the same …
 const ALIKE: f64 = 1.01;
 /// … or nearly so.
@@ -24,6 +28,9 @@ const NEAR: f64 = 1.03;
 /// Rates that differ by more may be about what the limit had saved up, and no try goes further at once than this.
 const FAR: f64 = 1.3;
 const MOST_STEP: f64 = 1.6;
+/// After so many refusals in a row that came soon, and before any rate was kept, it must be seen whether they cease below
+/// what is sure.
+const SOON_IN_A_ROW: u32 = 2;
 /// A pace that was kept for fewer requests was hardly tried.
 const ENOUGH: f64 = 10.0;
 /// What is left of a proved rate when it fails, for noise may have done that: less, the fewer requests tell.
@@ -37,6 +44,10 @@ pub(super) struct Bracket {
     proved: f64,
     /// A rate below it has failed since.
     failed: bool,
+    /// How often in a row the same limit was found again.
+    again: i32,
+    /// Refusals since a rate was kept for long, if one ever was.
+    since_held: Option<u32>,
 }
 
 /// What one throttle shows.
@@ -70,17 +81,32 @@ impl Bracket {
             }
         };
         let settled = self.proved > 0.0 && hoped < self.proved * NEAR;
+        self.again = if settled { self.again + 1 } else { 0 };
         let unsure = if settled {
             0.0
         } else {
             few.max(seen.blur).max(width.abs() / 5.0).min(1.0)
         };
-        let most = MOST_HOLD.max(HOLD_REQUESTS / hoped);
+        let most = (SETTLED_HOLD * LONGER_EACH_TIME.powi(self.again))
+            .min(MOST_HOLD)
+            .max(HOLD_REQUESTS / hoped);
+        let back = Climb::steady(now, sure);
+        let held = seen.tried.is_some_and(|(_, _, held)| held);
+        self.since_held = if held {
+            Some(0)
+        } else {
+            self.since_held.map(|refusals| refusals + 1)
+        };
+        let back = if self.since_held.is_some_and(|n| n <= SOON_IN_A_ROW) {
+            back.soon()
+        } else {
+            back
+        };
         Climb {
             hoped,
             hold: Duration::from_secs_f64((1.0 / unsure).clamp(LEAST_HOLD, most)),
             unsure,
-            ..Climb::steady(now, sure)
+            ..back
         }
     }
 
@@ -98,7 +124,6 @@ impl Bracket {
         if held && tried > self.proved {
             let closer = match tried / low {
                 ..ALIKE => 0.0,
-                ..NEAR => CLOSER / 2.0,
                 ..FAR => CLOSER_HELD,
                 _ => CLOSER,
             };

@@ -6,13 +6,15 @@ use std::time::Duration;
 const STEP_BACK: f64 = 0.9;
 /// … reaches that after this time …
 const TO_SURE: Duration = Duration::from_secs(5);
+/// … or after this, where it was kept for long before: below it nothing is to be learnt …
+const SOON_TO_SURE: Duration = Duration::from_secs(1);
 /// … and what it hopes for after this.
-const TO_HOPED: Duration = Duration::from_secs(15);
+const TO_HOPED: Duration = Duration::from_secs(8);
 /// A rate that was kept for less is not proved: a limit may have saved that much up.
 const PROOF: Duration = Duration::from_secs(10);
 /// Growth a second when it looks for more: it doubles every so many seconds, up to a most.
 const GROWTH: f64 = 0.001;
-const GROWTH_DOUBLES: f64 = 6.0;
+const GROWTH_DOUBLES: f64 = 5.0;
 const MOST_GROWTH: f64 = 0.1;
 
 /// The way of the pace between two throttles.
@@ -39,6 +41,14 @@ impl Climb {
             hoped: rate,
             hold: Duration::ZERO,
             unsure: 0.0,
+        }
+    }
+
+    /// The same where such a rate was kept for long before.
+    pub(super) fn soon(self) -> Self {
+        Self {
+            to_sure: SOON_TO_SURE,
+            ..self
         }
     }
 

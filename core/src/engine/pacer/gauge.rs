@@ -31,8 +31,13 @@ pub(super) struct Gauge {
 
 #[derive(Debug, Clone)]
 enum Count {
-    /// What was left at an instant; negative after a request that costs more than the bucket holds.
-    Bucket { level: f64, at: Duration },
+    /// What was left at an instant; negative after a request that costs more than the bucket holds. And what was spent
+    /// when, as long as that matters to a take-over: in seconds, negative before the lane was opened.
+    Bucket {
+        level: f64,
+        at: Duration,
+        spent: VecDeque<(f64, f64)>,
+    },
     /// What was spent, by the instant it returns, and its sum; when the next drop of the reserve may go to ordinary
     /// work.
     Window {
@@ -54,6 +59,7 @@ impl Gauge {
                 BudgetShape::Bucket => Count::Bucket {
                     level: capacity,
                     at: Duration::ZERO,
+                    spent: VecDeque::new(),
                 },
                 BudgetShape::Window => Count::Window {
                     spent: VecDeque::new(),
@@ -69,21 +75,34 @@ impl Gauge {
     pub(super) fn was_spent(&mut self, now: Duration, spent: &[(Duration, f64)]) {
         let ours = self.left(now);
         match &mut self.count {
-            Count::Bucket { level, at } => {
+            Count::Bucket {
+                level,
+                at,
+                spent: known,
+            } => {
+                if spent.is_empty() {
+                    return;
+                }
+                let now_secs = now.as_secs_f64();
+                for &(age, units) in spent {
+                    let then = now_secs - age.as_secs_f64();
+                    let place = known.partition_point(|(when, _)| *when <= then);
+                    known.insert(place, (then, units));
+                }
+                // Theirs and ours in the order in which they were spent: one bucket refills once for both.
                 let refill = self.capacity / self.per.as_secs_f64();
-                let oldest = spent.first().map_or(Duration::ZERO, |(age, _)| *age);
-                let mut age = oldest.max(self.per);
+                let oldest = known.front().map_or(now_secs, |(when, _)| *when);
+                let mut at_secs = oldest.min(now_secs - self.per.as_secs_f64());
                 let mut left = 0.0_f64;
-                for &(then, units) in spent {
-                    left = (left + refill * (age.saturating_sub(then)).as_secs_f64())
-                        .min(self.capacity);
+                for &(when, units) in known.iter() {
+                    left = (left + refill * (when - at_secs)).min(self.capacity);
                     // It was there, or it would not have been spent.
                     left = (left - units).max(0.0);
-                    age = then.min(age);
+                    at_secs = when;
                 }
-                let theirs = (left + refill * age.as_secs_f64()).min(self.capacity);
+                let both = (left + refill * (now_secs - at_secs)).min(self.capacity);
                 // A debt of ours stays one.
-                *level = (ours + theirs - self.capacity).max(ours.min(0.0));
+                *level = ours.min(both);
                 *at = now;
             }
             Count::Window {
@@ -119,7 +138,7 @@ impl Gauge {
     pub(super) fn resize(&mut self, units: u32, now: Duration) {
         let capacity = f64::from(units.max(1)) * MARGIN;
         let left = self.left(now);
-        if let Count::Bucket { level, at } = &mut self.count {
+        if let Count::Bucket { level, at, .. } = &mut self.count {
             *level = left + capacity - self.capacity;
             *at = now;
         }
@@ -131,7 +150,7 @@ impl Gauge {
         // What costs more than the budget holds goes when the budget is whole, and leaves a debt.
         let wanted = (units + kept).min(self.capacity);
         match &self.count {
-            Count::Bucket { level, at } => {
+            Count::Bucket { level, at, .. } => {
                 let left = self.left(now);
                 // The slack keeps a wait from ending a rounding error too early.
                 if left >= wanted - 1e-6 {
@@ -181,9 +200,18 @@ impl Gauge {
         let returns_at = now + self.per + self.per / LATE;
         let slot = self.per / SLOTS;
         match &mut self.count {
-            Count::Bucket { level, at } => {
+            Count::Bucket { level, at, spent } => {
                 *level = left - units;
                 *at = now;
+                let now = now.as_secs_f64();
+                let forgotten = now - self.per.as_secs_f64();
+                while spent.front().is_some_and(|(when, _)| *when < forgotten) {
+                    spent.pop_front();
+                }
+                match spent.back_mut() {
+                    Some((when, n)) if now < *when + slot.as_secs_f64() => *n += units,
+                    _ => spent.push_back((now, units)),
+                }
             }
             Count::Window {
                 spent,
@@ -215,25 +243,20 @@ impl Gauge {
     pub(super) fn give_back(&mut self, now: Duration, units: f64) {
         let left = self.left(now);
         match &mut self.count {
-            Count::Bucket { level, at } => {
+            Count::Bucket { level, at, spent } => {
                 *level = (left + units).min(self.capacity);
                 *at = now;
+                strike(spent.iter_mut().map(|(_, n)| n), units);
             }
             Count::Window { spent, out, .. } => {
-                let mut owed = units;
-                for (_, n) in spent.iter_mut().rev() {
-                    let back = owed.min(*n);
-                    *n -= back;
-                    owed -= back;
-                    *out -= back;
-                }
+                *out -= strike(spent.iter_mut().map(|(_, n)| n), units);
             }
         }
     }
 
     fn left(&self, now: Duration) -> f64 {
         match &self.count {
-            Count::Bucket { level, at } => {
+            Count::Bucket { level, at, .. } => {
                 let refill = now.saturating_sub(*at).as_secs_f64() * self.per_sec();
                 (level + refill).min(self.capacity)
             }
@@ -246,5 +269,60 @@ impl Gauge {
                 self.capacity - out + back
             }
         }
+    }
+}
+
+/// Strikes off the last of what was spent, and says how much that was.
+fn strike<'a>(spent: impl DoubleEndedIterator<Item = &'a mut f64>, units: f64) -> f64 {
+    let mut owed = units;
+    for n in spent.rev() {
+        let back = owed.min(*n);
+        *n -= back;
+        owed -= back;
+    }
+    units - owed
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const fn secs(n: u64) -> Duration {
+        Duration::from_secs(n)
+    }
+
+    fn bucket() -> Gauge {
+        Gauge::full(&Budget::bucket("writes", 3_000, secs(150)))
+    }
+
+    #[test]
+    fn what_both_have_spent_comes_back_once() {
+        let mut gauge = bucket();
+        // The other one empties it, and we take every drop that comes in: nothing is ever saved.
+        for second in 1..=140 {
+            gauge.take(secs(second), gauge.per_sec(), false);
+        }
+        gauge.was_spent(secs(140), &[(secs(140), gauge.capacity)]);
+        let left = gauge.left(secs(140));
+        assert!(left < 2.0 * gauge.per_sec(), "{left}");
+    }
+
+    #[test]
+    fn a_take_over_of_nothing_changes_nothing() {
+        let mut gauge = bucket();
+        gauge.take(secs(100), 1_000.0, false);
+        let before = gauge.left(secs(110));
+        gauge.was_spent(secs(110), &[]);
+        assert!((gauge.left(secs(110)) - before).abs() < 1e-6);
+    }
+
+    #[test]
+    fn what_was_given_back_is_not_spent_at_a_take_over_either() {
+        let mut gauge = bucket();
+        gauge.take(secs(200), 2_000.0, false);
+        gauge.give_back(secs(200), 2_000.0);
+        gauge.was_spent(secs(200), &[(secs(1), 10.0)]);
+        let left = gauge.left(secs(200));
+        assert!(left > gauge.capacity - 40.0, "{left}");
     }
 }

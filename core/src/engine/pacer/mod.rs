@@ -11,6 +11,7 @@ mod gauge;
 mod meter;
 mod noise;
 mod pace;
+mod paces;
 
 use std::time::Duration;
 
@@ -21,7 +22,7 @@ pub use gate::PauseReason;
 
 use gate::{Change, Gate, Way};
 use gauge::Gauge;
-use pace::Pace;
+use paces::Paces;
 
 /// A vendor's count of its limit is news when it is higher than ours by this part of the limit.
 const FOREIGN: f64 = 0.1;
@@ -37,7 +38,7 @@ pub(super) type SpentBefore<'a> = (Duration, &'a str, f64);
 pub(super) struct Pacer {
     gauges: Vec<Gauge>,
     gate: Gate,
-    pace: Pace,
+    paces: Paces,
     dice: Dice,
     changed: bool,
     /// When the gate shut last, or was kept shut.
@@ -94,7 +95,7 @@ impl Pacer {
         Self {
             gauges: budgets.iter().map(Gauge::full).collect(),
             gate: Gate::open(),
-            pace: Pace::unlimited(),
+            paces: Paces::unlimited(),
             dice: Dice::new(seed),
             changed: false,
             shut_at: None,
@@ -117,10 +118,10 @@ impl Pacer {
             self.gate = Gate::shut(now + rest, why, learnt.in_a_row);
         }
         if learnt.reads_count {
-            self.pace.reads_are_refused();
+            self.paces.reads_are_refused();
         }
         if let Some(rate) = learnt.rate {
-            self.pace = Pace::learnt(now, rate, self.pace.reads_count());
+            self.paces.was_learnt(now, rate);
         }
     }
 
@@ -132,8 +133,8 @@ impl Pacer {
                 .pause()
                 .map(|(until, why)| (until.saturating_sub(now), why)),
             in_a_row: self.gate.in_a_row(),
-            rate: self.pace.target(),
-            reads_count: self.pace.reads_count(),
+            rate: self.paces.main().target(),
+            reads_count: self.paces.reads_count(),
         }
     }
 
@@ -149,10 +150,13 @@ impl Pacer {
             Way::AsProbe => true,
             Way::Free => false,
         };
-        let mut when = if as_probe || !self.pace.counts(kind.read) {
+        let mut when = if as_probe {
             now
         } else {
-            self.pace.ready_at(now, weight(cost) + kept.weight)
+            let before = kept.weights[usize::from(self.paces.is_apart(kind.read))];
+            self.paces
+                .of(kind.read)
+                .ready_at(now, weight(cost) + before)
         };
         for (i, gauge) in self.gauges.iter().enumerate() {
             let units = f64::from(cost.units_of(gauge.name()));
@@ -169,9 +173,7 @@ impl Pacer {
 
     /// Somebody waits for this: those behind leave it alone.
     pub(super) fn keep(&self, kept: &mut Kept, cost: &Cost, kind: Kind) {
-        if self.pace.counts(kind.read) {
-            kept.weight += weight(cost);
-        }
+        kept.weights[usize::from(self.paces.is_apart(kind.read))] += weight(cost);
         kept.units.resize(self.gauges.len(), 0.0);
         for (gauge, units) in self.gauges.iter().zip(&mut kept.units) {
             *units += f64::from(cost.units_of(gauge.name()));
@@ -191,9 +193,7 @@ impl Pacer {
             }
         }
         let weight = weight(cost);
-        if self.pace.counts(kind.read) {
-            self.pace.take(now, weight);
-        }
+        self.paces.of_mut(kind.read).take(now, weight);
         Sent {
             weight,
             read: kind.read,
@@ -211,9 +211,7 @@ impl Pacer {
                 gauge.give_back(now, units);
             }
         }
-        if self.pace.counts(sent.read) {
-            self.pace.give_back(sent.weight);
-        }
+        self.paces.of_mut(sent.read).give_back(sent.weight);
         if sent.probe {
             self.gate.probe_said_nothing(now);
         }
@@ -221,13 +219,13 @@ impl Pacer {
 
     /// A request left that reports no answer of its own.
     pub(super) fn sent_unreported(&mut self, now: Duration, sent: &Sent) {
-        self.pace.accepted(now, sent, false);
+        self.paces.of_mut(sent.read).accepted(now, sent, false);
     }
 
     /// A call was answered and not refused.
     pub(super) fn answered(&mut self, now: Duration, sent: &Sent) {
         let old = sent.epoch < self.gate.epoch();
-        self.pace.accepted(now, sent, old);
+        self.paces.of_mut(sent.read).accepted(now, sent, old);
         let change = self.gate.answered(now, sent.probe);
         self.apply(now, change);
     }
@@ -242,18 +240,18 @@ impl Pacer {
         // A call of many requests outlives a pause; long after it, its news is news.
         let late = self.gate.open_for(now) < Duration::from_secs(5);
         let old = sent.is_some_and(|sent| !sent.probe && sent.epoch < self.gate.epoch() && late);
-        let brief = self.pace.is_noisy();
+        let brief = self.paces.main().is_noisy();
         let change = self.gate.throttled(now, after, old, brief, &mut self.dice);
         match (change, sent) {
             (Change::Shut(_), _) => {
                 let plenty = self.has_plenty(now);
-                self.pace.throttled(now, plenty);
+                self.paces.main_mut().throttled(now, plenty);
             }
-            (_, Some(sent)) if !sent.probe => self.pace.throttled_late(sent.weight),
+            (_, Some(sent)) if !sent.probe => self.paces.main_mut().throttled_late(sent.weight),
             _ => {}
         }
         if sent.is_some_and(|sent| sent.read) {
-            self.pace.reads_are_refused();
+            self.paces.reads_are_refused();
         }
         self.apply(now, change);
     }
@@ -286,7 +284,7 @@ impl Pacer {
         // Our own spending is known already; news is what others spend.
         let ours = self.gauges.iter().map(|gauge| gauge.used(now));
         if self.gauges.is_empty() || used > ours.fold(0.0, f64::max) + FOREIGN {
-            self.pace.loaded(now, used);
+            self.paces.loaded(now, used);
         }
     }
 
@@ -320,6 +318,11 @@ impl Pacer {
         self.shut_at
     }
 
+    /// Whether what leaves next goes alone, to see whether the pause is over.
+    pub(super) fn wants_probe(&self, now: Duration) -> bool {
+        self.gate.way(now) == Way::AsProbe
+    }
+
     /// Whether the lane waits for its probe.
     pub(super) fn is_probing(&self) -> bool {
         self.gate.is_probing()
@@ -327,12 +330,12 @@ impl Pacer {
 
     /// How many people may be in the calls of one role, where answers have taught less than is configured.
     pub(super) fn window(&self, kind: Kind) -> Option<u32> {
-        self.pace.window().filter(|_| self.pace.counts(kind.read))
+        self.paces.of(kind.read).window()
     }
 
     /// Requests accepted a second, of late.
     pub(super) fn accepted_per_sec(&self, now: Duration) -> Option<f64> {
-        let rate = self.pace.accepted_per_sec(now);
+        let rate = self.paces.main().accepted_per_sec(now);
         (rate > 0.0).then_some(rate)
     }
 
@@ -348,7 +351,7 @@ impl Pacer {
             self.shut_at = Some(now);
         }
         if change == Change::Opened {
-            self.pace.resume(now, self.gate.refused_at());
+            self.paces.resume(now, self.gate.refused_at());
         }
     }
 }
@@ -356,7 +359,8 @@ impl Pacer {
 /// What those who came before wait for.
 #[derive(Debug, Clone, Default)]
 pub(super) struct Kept {
-    weight: f64,
+    /// Of those that share a pace, and of reads that have one apart.
+    weights: [f64; 2],
     units: Vec<f64>,
 }
 
@@ -367,6 +371,6 @@ impl Kept {
 }
 
 /// How many requests a cost stands for: its largest part, since a vendor's throttle may be about any of them.
-fn weight(cost: &Cost) -> f64 {
+pub(super) fn weight(cost: &Cost) -> f64 {
     f64::from(cost.parts().map(|(_, units)| units).max().unwrap_or(1))
 }

@@ -12,17 +12,24 @@ const BELOW_FOR: f64 = 3.5;
 /// from where on it is noise.
 const SURPRISE: f64 = 3.0;
 const NOISE: f64 = 5.5;
+/// A limit that is a little lower than what is held for sure refuses later than this: first goes what it had saved up.
+const SOON: f64 = 10.0;
 /// What a refusal that was to be expected takes back at least.
 const FORGETS: f64 = 0.25;
 /// Noise that leaves fewer requests than this between two refusals is a limit, or as good as one.
 const LEAST_BETWEEN: f64 = 12.0;
+/// What lies between two of them until there were some to count.
+const LIKELY_BETWEEN: f64 = 50.0;
 /// Of the requests on their way when a limit refuses, it refuses many more …
 const DENSE: f64 = 0.3;
 const DENSE_AT_LEAST: f64 = 4.0;
+/// … of which the first is taken for one that lies above the noise: the pace goes back to this part.
+const DENSE_IN_A_ROW: u32 = 2;
+const BACK_TO: f64 = 0.7;
 /// … or, where few are, it refuses again after few: this part of what lies between two refusals by noise, so often in a
 /// row.
 const FEW: f64 = 0.2;
-const FEW_IN_A_ROW: u32 = 4;
+const FEW_IN_A_ROW: u32 = 5;
 /// After so many times what lies between two refusals by noise, and this many requests, the noise is over.
 const OVER: f64 = 5.0;
 const OVER_AT_LEAST: f64 = 1000.0;
@@ -38,8 +45,7 @@ pub(super) struct Noise {
     accepted: f64,
     found: bool,
     few: u32,
-    /// A limit was met where the documents say that there is none.
-    limit_is_lower: bool,
+    dense: u32,
 }
 
 /// One throttle, when its pause is over.
@@ -59,21 +65,34 @@ pub(super) struct Refusal {
     pub(super) plenty: bool,
 }
 
+/// What a refusal is about.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub(super) enum About {
+    /// The pace, as far as anybody can say.
+    Limit,
+    /// Nothing: this is the pace to go on with.
+    Nothing(f64),
+    /// The pace after all, although others were about nothing: that one was kept up in spite of refusals proves nothing.
+    LimitAfterAll,
+}
+
 impl Noise {
     /// Whether refusals are held for noise at present.
     pub(super) fn is_noise(&self) -> bool {
         self.found
     }
 
-    /// Learns from a refusal. Answers the pace to go on with when it was noise.
-    pub(super) fn judge(&mut self, seen: &Refusal) -> Option<f64> {
+    /// Learns from a refusal.
+    pub(super) fn judge(&mut self, seen: &Refusal) -> About {
         if self.found {
             return self.go_on(seen);
         }
-        let surprise =
-            seen.tried <= seen.sure * SURELY_BELOW || seen.plenty && !self.limit_is_lower;
+        // Where more was accepted than is sure, or nearly that for long, a limit may have been met, whatever the documents
+        // say.
+        let little = seen.accepted <= seen.sure * seen.open && seen.open < SOON;
+        let surprise = seen.tried <= seen.sure * SURELY_BELOW || seen.plenty && little;
         if self.doubt == 0.0 && !surprise {
-            return None;
+            return About::Limit;
         }
         self.count(seen);
         self.fastest = self.fastest.max(seen.tried);
@@ -88,10 +107,14 @@ impl Noise {
             self.forget(0.0);
         }
         self.found = self.doubt >= NOISE && self.between() >= LEAST_BETWEEN && !is_dense(seen);
-        self.found.then_some(self.fastest)
+        if self.found {
+            About::Nothing(self.fastest)
+        } else {
+            About::Limit
+        }
     }
 
-    fn go_on(&mut self, seen: &Refusal) -> Option<f64> {
+    fn go_on(&mut self, seen: &Refusal) -> About {
         let between = self.between();
         self.few = if seen.accepted < between * FEW {
             self.few + 1
@@ -100,36 +123,38 @@ impl Noise {
         };
         if seen.accepted > OVER_AT_LEAST.max(between * OVER) {
             self.forget(0.0);
-            return None;
+            return About::LimitAfterAll;
         }
         if self.few >= FEW_IN_A_ROW || between < LEAST_BETWEEN {
             self.forget(0.0);
-            self.limit_is_lower = true;
-            return None;
+            return About::LimitAfterAll;
         }
         if is_dense(seen) {
+            self.dense += 1;
+            if self.dense >= DENSE_IN_A_ROW {
+                self.forget(SURPRISE);
+                return About::LimitAfterAll;
+            }
             // Below the limit that it met now there may be noise all the same.
-            self.forget(SURPRISE);
-            self.limit_is_lower = true;
-            return None;
+            return About::Nothing(seen.tried * BACK_TO);
         }
+        self.dense = 0;
         self.count(seen);
         // A pace that nobody could keep up with was not tried.
         let pressed = 2.0 * seen.accepted / seen.open;
-        Some(seen.tried.min(pressed).max(seen.sure))
+        About::Nothing(seen.tried.min(pressed).max(seen.sure))
     }
 
     fn forget(&mut self, doubt: f64) {
         *self = Self {
             doubt,
-            limit_is_lower: self.limit_is_lower,
             ..Self::default()
         };
     }
 
     /// Accepted requests between two refusals.
     fn between(&self) -> f64 {
-        self.accepted.max(1.0) / self.refusals.max(1.0)
+        (self.accepted + LIKELY_BETWEEN) / (self.refusals + 1.0)
     }
 
     fn count(&mut self, seen: &Refusal) {
@@ -164,10 +189,11 @@ mod tests {
         let mut noise = Noise::default();
         for limit in [100.0, 50.0, 25.0] {
             // One surprise for each fall, then refusals slightly above what is sure.
-            assert_eq!(noise.judge(&refusal(limit * 1.9, limit * 2.0, 50.0)), None);
+            let fall = refusal(limit * 1.9, limit * 2.0, 50.0);
+            assert_eq!(noise.judge(&fall), About::Limit);
             for _ in 0..10 {
                 let above = refusal(limit * 1.02, limit, limit * 20.0);
-                assert_eq!(noise.judge(&above), None);
+                assert_eq!(noise.judge(&above), About::Limit);
             }
         }
         assert!(!noise.is_noise());
@@ -176,10 +202,32 @@ mod tests {
     #[test]
     fn refusals_below_what_is_sure_are_noise_and_cost_no_pace() {
         let mut noise = Noise::default();
-        assert_eq!(noise.judge(&refusal(90.0, 100.0, 80.0)), None);
-        assert_eq!(noise.judge(&refusal(40.0, 44.0, 60.0)), Some(90.0));
+        assert_eq!(noise.judge(&refusal(90.0, 100.0, 80.0)), About::Limit);
+        let found = noise.judge(&refusal(40.0, 44.0, 60.0));
+        assert_eq!(found, About::Nothing(90.0));
         let on = noise.judge(&refusal(95.0, 90.0, 100.0));
-        assert!(on.is_some_and(|rate| rate >= 90.0), "{on:?}");
+        assert!(matches!(on, About::Nothing(rate) if rate >= 90.0), "{on:?}");
+    }
+
+    #[test]
+    fn a_limit_that_is_lower_than_the_documents_say_is_no_noise() {
+        let mut noise = Noise::default();
+        for _ in 0..10 {
+            // It had saved something up, or lies a little below what is held for sure.
+            let soon = Refusal {
+                open: 5.0,
+                plenty: true,
+                ..refusal(74.0, 47.0, 300.0)
+            };
+            let late = Refusal {
+                open: 24.0,
+                plenty: true,
+                ..refusal(52.0, 52.0, 1_240.0)
+            };
+            assert_eq!(noise.judge(&soon), About::Limit);
+            assert_eq!(noise.judge(&late), About::Limit);
+        }
+        assert!(!noise.is_noise());
     }
 
     #[test]
@@ -196,14 +244,15 @@ mod tests {
             late_refused: 10.0,
             ..refusal(200.0, 180.0, 80.0)
         };
-        assert_eq!(noise.judge(&dense), None);
+        assert_eq!(noise.judge(&dense), About::Nothing(200.0 * BACK_TO));
+        assert_eq!(noise.judge(&dense), About::LimitAfterAll);
         assert!(!noise.is_noise());
 
         let mut noise = met();
         let few: Vec<_> = (0..FEW_IN_A_ROW)
             .map(|_| noise.judge(&refusal(4.0, 3.0, 2.0)))
             .collect();
-        assert_eq!(few.last(), Some(&None));
+        assert_eq!(few.last(), Some(&About::LimitAfterAll));
         assert!(!noise.is_noise());
     }
 }

@@ -6,7 +6,7 @@ use super::Sent;
 use super::bracket::{Bracket, Seen};
 use super::climb::Climb;
 use super::meter::Meter;
-use super::noise::{Noise, Refusal};
+use super::noise::{About, Noise, Refusal};
 
 /// What is saved of the pace: a timer wakes a little late, and that must cost no pace. More would be a burst.
 const BLINK: Duration = Duration::from_millis(20);
@@ -30,10 +30,6 @@ pub(super) struct Pace {
     bracket: Bracket,
     noise: Noise,
     meter: Meter,
-    /// Vendors count reads apart from writes, or with them, or not at all: they count from the first refused one on.
-    reads_count: bool,
-    /// The reads that were accepted while they did not.
-    reads: Meter,
     event: Option<Event>,
     load: Option<Load>,
     /// People in the calls of one role, while the pace is not well known.
@@ -72,11 +68,8 @@ impl Pace {
     }
 
     /// The pace that a former process had learnt.
-    pub(super) fn learnt(now: Duration, rate: f64, reads_count: bool) -> Self {
-        let mut pace = Self {
-            reads_count,
-            ..Self::default()
-        };
+    pub(super) fn learnt(now: Duration, rate: f64) -> Self {
+        let mut pace = Self::default();
         let climb = Climb {
             hold: REMEMBERED_HOLD,
             ..Climb::steady(now, rate)
@@ -90,28 +83,21 @@ impl Pace {
         self.climb.map(|climb| climb.hoped)
     }
 
-    /// Whether the limit that refuses counts reads.
-    pub(super) fn reads_count(&self) -> bool {
-        self.reads_count
-    }
-
-    /// Whether a request has to do with the pace.
-    pub(super) fn counts(&self, read: bool) -> bool {
-        self.reads_count || !read
-    }
-
-    /// A read was refused: what was accepted of them counts, too. A pace that was learnt of writes alone is another one's,
-    /// so the pause teaches as the first one does.
-    pub(super) fn reads_are_refused(&mut self) {
-        if self.reads_count {
-            return;
-        }
-        self.reads_count = true;
-        self.meter.join(&std::mem::take(&mut self.reads));
+    /// Another kind of request counts, too, from here on: what was accepted of it was accepted here. A pace that was learnt
+    /// without it is another one's, so the pause teaches as the first one does.
+    pub(super) fn join(&mut self, other: &Self) {
+        self.meter.join(&other.meter);
         if let Some(event) = &mut self.event {
             event.tried = None;
             self.climb = None;
             self.bracket = Bracket::default();
+        }
+    }
+
+    /// Counts what is accepted from the same instant on as another one does.
+    pub(super) fn count_with(&mut self, other: &Self) {
+        if self.meter.begun() != other.meter.begun() {
+            self.meter.begin(other.meter.begun());
         }
     }
 
@@ -166,10 +152,6 @@ impl Pace {
     /// A call was answered and not refused; `old`: it had left before the last throttle.
     pub(super) fn accepted(&mut self, now: Duration, sent: &Sent, old: bool) {
         let weight = sent.weight;
-        if !self.counts(sent.read) {
-            self.reads.add(now, weight);
-            return;
-        }
         match &mut self.event {
             Some(event) if old => event.late += weight,
             _ => self.meter.add(now, weight),
@@ -179,15 +161,19 @@ impl Pace {
         }
     }
 
-    /// The vendor counts `used` of its limit as used: the pace goes down as what is left does.
-    pub(super) fn loaded(&mut self, now: Duration, used: f64) {
+    /// Requests accepted within the last second.
+    pub(super) fn recent(&self, now: Duration) -> f64 {
+        let span = Duration::from_secs(1).min(now).max(BLINK);
+        self.meter.within(now, span) / span.as_secs_f64()
+    }
+
+    /// The vendor counts `used` of its limit as used: the pace goes down as what is left does. `recent`: requests a second,
+    /// of late.
+    pub(super) fn loaded(&mut self, now: Duration, used: f64, recent: f64) {
         let base = match self.load_now(now) {
             Some(load) => load.base,
             None if used < LOADED => return,
             None => {
-                let second = Duration::from_secs(1);
-                let span = second.min(now).max(BLINK);
-                let recent = self.meter.within(now, span) / span.as_secs_f64();
                 let pace = self.climb.map_or(f64::MAX, |climb| climb.rate(now));
                 pace.min(recent.max(1.0))
             }
@@ -213,13 +199,13 @@ impl Pace {
     /// The vendor has not said for a while that much is used. Where nothing else is known of the pace, what it accepted of
     /// late is where to go on from: whatever fits in flight would be the next burst.
     fn forget_load(&mut self, now: Duration) {
-        if self.load.is_none() || self.load_now(now).is_some() {
+        let Some(load) = self.load.take_if(|load| now >= load.at + LOAD_HOLDS) else {
             return;
-        }
-        self.load = None;
+        };
         // After a refusal the end of the pause teaches more.
         if self.climb.is_none() && self.event.is_none() {
-            let rate = self.accepted_per_sec(now).max(1.0);
+            let slowed = load.base * load.part;
+            let rate = self.accepted_per_sec(now).max(slowed).max(1.0);
             self.set_off(now, Climb::at_once(now, rate));
         }
     }
@@ -256,7 +242,7 @@ impl Pace {
 
     /// The pause is over. `refused`: when a refusal came last that did not say for how long.
     pub(super) fn resume(&mut self, now: Duration, refused: Option<Duration>) {
-        let Some(event) = self.event.take() else {
+        let Some(mut event) = self.event.take() else {
             return;
         };
         let begun = self.meter.begun();
@@ -264,7 +250,7 @@ impl Pace {
         // A provider that does not say when was ready at some time between the last refusal and this answer.
         let doubt = refused.map_or(0.0, |at| now.saturating_sub(at).as_secs_f64() / 2.0);
         let pause = now.saturating_sub(event.at).as_secs_f64() - doubt;
-        let noise = event.tried.and_then(|(climb, tried, _)| {
+        let about = event.tried.map_or(About::Limit, |(climb, tried, _)| {
             self.noise.judge(&Refusal {
                 tried,
                 sure: climb.sure,
@@ -275,9 +261,16 @@ impl Pace {
                 plenty: event.plenty,
             })
         });
-        if let Some(rate) = noise {
-            self.begin(now, Climb::at_once(now, rate));
-            return;
+        match about {
+            About::Limit => {}
+            About::Nothing(rate) => {
+                self.begin(now, Climb::at_once(now, rate));
+                return;
+            }
+            About::LimitAfterAll => {
+                event.tried = None;
+                self.bracket = Bracket::default();
+            }
         }
         let accepted = self.meter.total() + event.late;
         let mut sure = accepted.max(1.0) / (open + pause);
@@ -304,7 +297,6 @@ impl Pace {
         self.set_off(now, climb);
         self.window = None;
         self.meter.begin(now);
-        self.reads.begin(now);
     }
 
     fn set_off(&mut self, now: Duration, climb: Climb) {

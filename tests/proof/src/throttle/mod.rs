@@ -3,11 +3,17 @@
 //! The judge is the provider's own ledger: what came in, when, what was refused, what was told to wait.
 
 mod claims;
+mod experiment;
 mod rates;
 mod vendor;
 mod world;
 
+use std::collections::BTreeMap;
 use std::io::Write as _;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Mutex, PoisonError};
+use std::thread;
+use std::time::Instant;
 
 use crate::machine::Machine;
 use crate::report::Verdict;
@@ -18,6 +24,8 @@ pub use claims::{
 pub use rates::{Rated, flawed};
 pub use vendor::Flaw;
 
+use experiment::{Experiment, Never};
+
 /// How much to do.
 #[derive(Debug, Clone, clap::Args)]
 pub struct Options {
@@ -27,120 +35,70 @@ pub struct Options {
     /// Hours of the outage.
     #[arg(long, default_value_t = 24)]
     pub outage_hours: u64,
-    /// Only the limits whose name contains this.
+    /// Only the experiments whose name contains this.
     #[arg(long)]
     pub only: Option<String>,
+    /// Experiments at once; as many as there are cores if it is not said.
+    #[arg(long)]
+    pub at_once: Option<usize>,
 }
 
-/// The long form.
+/// The long form: each experiment on a paused runtime of its own, as many at once as are asked for.
 #[must_use]
 pub fn run(options: &Options, seed: u64) -> Verdict {
-    let mut verdict = Verdict::new("throttle", Some(seed), Machine::look(&std::env::temp_dir()));
-    rates(&mut verdict, options.only.as_deref(), seed);
-    if options.only.is_none() {
-        others(&mut verdict, options, seed);
+    let machine = Machine::look(&std::env::temp_dir());
+    let experiments = Experiment::all(options);
+    let cores = thread::available_parallelism().map_or(1, usize::from);
+    let done = spread(
+        &experiments,
+        options.at_once.unwrap_or(cores),
+        |experiment| {
+            let begun = Instant::now();
+            let mut part = Verdict::new("throttle", Some(seed), machine.clone());
+            let never = experiment.run(seed, &mut part);
+            let took = begun.elapsed().as_secs_f64();
+            progress(&format!(
+                "{}, {took:.0} s\n{}",
+                experiment.name(),
+                part.figures()
+            ));
+            (part, never)
+        },
+    );
+    let mut verdict = Verdict::new("throttle", Some(seed), machine);
+    let mut sum = Never::default();
+    for (part, never) in done {
+        verdict.join(part);
+        sum.early += never.early;
+        sum.false_confirmations += never.false_confirmations;
     }
+    verdict.none("calls inside a pause", sum.early);
+    verdict.none("confirmed, but not ended", sum.false_confirmations);
     verdict.note(
         "Refused: without what was on its way when the first refusal was answered, from the first second on.",
     );
     verdict
 }
 
-fn rates(verdict: &mut Verdict, only: Option<&str>, seed: u64) {
-    let mut early = 0;
-    let mut false_confirmations = 0;
-    for rate in rates::all() {
-        if only.is_some_and(|part| !rate.name.contains(part)) {
-            continue;
+/// Does all of them, some at once, and answers in their order.
+fn spread<I: Sync, O: Send>(items: &[I], at_once: usize, each: impl Fn(&I) -> O + Sync) -> Vec<O> {
+    let next = AtomicUsize::new(0);
+    let done = Mutex::new(BTreeMap::new());
+    thread::scope(|scope| {
+        for _ in 0..at_once.clamp(1, items.len().max(1)) {
+            scope.spawn(|| {
+                while let n = next.fetch_add(1, Ordering::Relaxed)
+                    && let Some(item) = items.get(n)
+                {
+                    let one = each(item);
+                    let mut done = done.lock().unwrap_or_else(PoisonError::into_inner);
+                    done.insert(n, one);
+                }
+            });
         }
-        progress(rate.name);
-        let found = rate.run(seed);
-        progress(&format!(
-            "  {:.1} % of the ideal, {:.2} % refused, {} early",
-            found.of_ideal * 100.0,
-            found.refused * 100.0,
-            found.early
-        ));
-        early += found.early;
-        false_confirmations += found.false_confirmations;
-        let name = |what| format!("{}, {} s: {what}", rate.name, rate.lasts.as_secs());
-        verdict.at_least(
-            name("of the ideal"),
-            found.of_ideal * 100.0,
-            rate.least * 100.0,
-            "%",
-        );
-        verdict.at_most(
-            name("refused"),
-            found.refused * 100.0,
-            rate.most_refused * 100.0,
-            "%",
-        );
-    }
-    verdict.none("calls inside a pause", u64::from(early));
-    verdict.none("confirmed, but not ended", false_confirmations as u64);
-}
-
-fn others(verdict: &mut Verdict, options: &Options, seed: u64) {
-    progress("a large order");
-    let found = bulk(options.people, seed);
-    let name = format!("{} people at Graph's quota", options.people);
-    verdict.at_most(
-        format!("{name}: of the minimum"),
-        found.of_minimum,
-        1.03,
-        "",
-    );
-    verdict.none(format!("{name}: refused"), u64::from(found.refused));
-    verdict.none(format!("{name}: left out"), found.left_out as u64);
-    let waited = found.urgent_after.as_secs_f64();
-    verdict.at_most("an urgent person meanwhile", waited, 1.0, "s");
-
-    progress("one dead lane of eight");
-    let longer = (dead_lane(3_000, seed) - 1.0) * 100.0;
-    verdict.at_most(
-        "one dead lane of eight: the others take longer",
-        longer,
-        2.0,
-        "%",
-    );
-
-    progress("an outage");
-    let found = outage(options.outage_hours, seed);
-    let name = format!("outage of {} h", options.outage_hours);
-    verdict.none(format!("{name}: parked"), found.parked as u64);
-    let between = found.least_between.as_secs_f64();
-    verdict.at_least(format!("{name}: between two calls"), between, 30.0, "s");
-    let after = found
-        .all_after
-        .map_or(f64::INFINITY, |after| after.as_secs_f64());
-    verdict.at_most(
-        format!("{name}: everybody after its end"),
-        after,
-        660.0,
-        "s",
-    );
-
-    progress("restarts");
-    let found = restarts_in_a_pause(seed);
-    verdict.none(
-        "100 restarts inside a pause: early calls",
-        u64::from(found.early),
-    );
-    verdict.at_most(
-        "100 restarts inside a pause: unfinished",
-        found.of_minimum,
-        1.0,
-        "",
-    );
-    let found = restarts_at_the_quota(12_000, seed);
-    verdict.none("a restart a minute: refused", u64::from(found.refused));
-    verdict.at_most(
-        "a restart a minute: of the minimum",
-        found.of_minimum,
-        1.03,
-        "",
-    );
+    });
+    let done = done.into_inner().unwrap_or_else(PoisonError::into_inner);
+    done.into_values().collect()
 }
 
 /// Whether this verdict of a flawed provider shows the flaw.

@@ -101,6 +101,21 @@ fn untold(nature: Nature) -> Nature {
     }
 }
 
+/// Look-ups and revocations draw on one limit, and on one documented budget if there is one.
+fn with_look_ups(nature: Nature, all: Limiter) -> Nature {
+    let of_all = |mut budget: Budget| {
+        budget.name = UNITS;
+        budget
+    };
+    Nature {
+        writes: Limiter::bucket(1e6, 1e6),
+        units: Some(all),
+        budgets: nature.budgets.into_iter().map(of_all).collect(),
+        directory: true,
+        ..nature
+    }
+}
+
 fn looking_up(nature: Nature) -> Nature {
     Nature {
         directory: true,
@@ -138,6 +153,11 @@ pub(super) fn all() -> Vec<Rate> {
         Rate::new("Graph's quota, not told", untold(graph()), 900),
         Rate::new("Google's quota, told", google(), 900),
         Rate::new("Google's quota, not told", untold(google()), 900),
+        Rate::new(
+            "Google's quota, look-ups counted, told",
+            with_look_ups(google(), Limiter::fixed(2_400, secs(60))),
+            900,
+        ),
         noisy(100, 0.85, google()),
         noisy(50, 0.75, google()),
         Rate::new("bucket, told", Nature::of(bucket()).told(per_sec(100)), 900),
@@ -149,10 +169,7 @@ pub(super) fn all() -> Vec<Rate> {
         ),
         Rate::new(
             "bucket of all requests, look-ups too, not told",
-            Nature {
-                units: Some(bucket()),
-                ..looking_up(Nature::of(Limiter::bucket(1e6, 1e6)))
-            },
+            with_look_ups(Nature::of(bucket()), bucket()),
             900,
         ),
         Rate::new(
@@ -183,12 +200,17 @@ pub(super) fn all() -> Vec<Rate> {
         ),
         Rate::new("one a second, not told", Nature::of(second()), 1_800),
         Rate::new(
-            "limit that halves",
+            "limit that halves, told",
+            Nature::of(bucket().changing(secs(200), 0.5)).told(per_sec(100)),
+            900,
+        ),
+        Rate::new(
+            "limit that halves, not told",
             Nature::of(bucket().changing(secs(200), 0.5)),
             900,
         ),
         Rate::new(
-            "limit that doubles",
+            "limit that doubles, not told",
             Nature::of(Limiter::bucket(25.0, 25.0).changing(secs(200), 2.0)),
             1_800,
         ),

@@ -126,8 +126,7 @@ impl Vendor {
         let kind = ConnectorKind::parse("simulated").expect("a kind");
         let mut descriptor = Descriptor::new(name, kind, "tenant");
         descriptor.budgets.clone_from(&nature.budgets);
-        let main = nature.budgets.first().map_or(WRITES, |budget| budget.name);
-        let revoke = Cost::of(main, 1).and(UNITS, 1);
+        let revoke = Cost::of(WRITES, 1).and(UNITS, 1);
         descriptor.first_cost = FirstCosts::new(Cost::of(UNITS, 1), revoke, Cost::of(UNITS, 1));
         descriptor.max_in_flight = nature.max_in_flight;
         descriptor.subjects_per_read = 20;

@@ -94,7 +94,8 @@ impl World {
 
     async fn fleet(&self) -> Fleet {
         let providers = self.vendors.iter().map(Vendor::configured).collect();
-        Fleet::open(providers, self.store.as_ref(), Arc::clone(&self.clock))
+        let clock = Arc::clone(&self.clock);
+        Fleet::open_seeded(providers, self.store.as_ref(), clock, self.seed)
             .await
             .expect("the fleet opens")
     }

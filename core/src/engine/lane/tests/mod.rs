@@ -9,6 +9,7 @@ mod reads;
 use super::*;
 use crate::budget::Budget;
 use crate::clock::TimerClock;
+use crate::context::{LanePort as _, Observation};
 use crate::error::{ErrorKind, ErrorRecord};
 use crate::id::ProviderName;
 

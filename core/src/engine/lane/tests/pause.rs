@@ -268,3 +268,24 @@ async fn a_pace_that_is_taken_over_late_still_grows() {
     assert!((70..110).contains(&first), "{first}");
     assert!(later > first * 6 + 30, "{first}, then {later}");
 }
+
+/// Nobody says what became of a later request where the vendor dates no answers.
+#[tokio::test(start_paused = true)]
+async fn a_call_is_a_better_probe_than_a_later_request_that_reports_nothing() {
+    let lane = lane(vec![]);
+    let (early, other) = (revoke(&lane).await, revoke(&lane).await);
+    other.done(&throttled(2));
+    let later = {
+        let lane = lane.clone();
+        tokio::spawn(async move { lane.pay(&COST, Priority::Normal).await.unwrap() })
+    };
+    tokio::task::yield_now().await;
+    let start = Instant::now();
+    let probe = revoke(&lane).await;
+    assert!(probe.is_probe());
+    probe.done(&Verdict::Served);
+    later.await.unwrap();
+    early.done(&Verdict::Served);
+    // A probe that nobody reports on is waited for longer.
+    assert!(start.elapsed() < Duration::from_secs(20));
+}

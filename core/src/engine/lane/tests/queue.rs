@@ -149,6 +149,35 @@ async fn a_dear_request_is_not_starved_by_cheap_ones() {
     assert!(waited < Duration::from_secs(7), "{waited:?}");
 }
 
+/// Who waits to be looked up may be many, and was there first: calls must not begin when the last of them is known.
+#[tokio::test(start_paused = true)]
+async fn look_ups_run_no_further_ahead_than_the_calls_that_share_their_budget() {
+    let lane = lane(vec![Budget::bucket("calls", 100, Duration::from_secs(10))]);
+    let (found, mut ready) = tokio::sync::mpsc::unbounded_channel();
+    for _ in 0..100 {
+        let (lane, found) = (lane.clone(), found.clone());
+        tokio::spawn(async move {
+            let ten = COST.times(10);
+            let call = lane.admit(Role::Resolve, &ten, 10, Priority::Normal).await;
+            tokio::time::sleep(Duration::from_millis(50)).await;
+            call.unwrap().done(&Verdict::Served);
+            for person in 0..10 {
+                found.send(person).unwrap();
+            }
+        });
+    }
+    let start = Instant::now();
+    let mut called = 0;
+    while start.elapsed() < Duration::from_secs(60) {
+        ready.recv().await.unwrap();
+        revoke(&lane).await.done(&Verdict::Served);
+        called += 1;
+    }
+    // 700 may leave in all, of which the first hundred at once, before anybody can be called.
+    assert!(called >= 290, "{called}");
+    assert!(ready.len() <= 100, "{} are waiting", ready.len());
+}
+
 #[tokio::test(start_paused = true)]
 async fn reads_do_not_wait_for_the_budget_of_writes() {
     let lane = lane(vec![
