@@ -14,6 +14,9 @@ const SURPRISE: f64 = 3.0;
 const NOISE: f64 = 5.5;
 /// A limit that is a little lower than what is held for sure refuses later than this: first goes what it had saved up.
 const SOON: f64 = 10.0;
+/// Refusals that drive the pace below this part of what was tried since the first surprise, and go on, are noise where the
+/// documents say that much more is allowed.
+const FAR_BELOW: f64 = 0.4;
 /// What a refusal that was to be expected takes back at least.
 const FORGETS: f64 = 0.25;
 /// Noise that leaves fewer requests than this between two refusals is a limit, or as good as one.
@@ -90,7 +93,8 @@ impl Noise {
         // Where more was accepted than is sure, or nearly that for long, a limit may have been met, whatever the documents
         // say.
         let little = seen.accepted <= seen.sure * seen.open && seen.open < SOON;
-        let surprise = seen.tried <= seen.sure * SURELY_BELOW || seen.plenty && little;
+        let fallen = seen.tried < self.fastest * FAR_BELOW;
+        let surprise = seen.tried <= seen.sure * SURELY_BELOW || seen.plenty && (little || fallen);
         if self.doubt == 0.0 && !surprise {
             return About::Limit;
         }
@@ -228,6 +232,23 @@ mod tests {
             assert_eq!(noise.judge(&late), About::Limit);
         }
         assert!(!noise.is_noise());
+    }
+
+    #[test]
+    fn noise_that_has_driven_the_pace_far_down_is_found_where_the_documents_allow_more() {
+        let mut noise = Noise::default();
+        let surprise = Refusal {
+            plenty: true,
+            ..refusal(48.0, 54.0, 2.0)
+        };
+        assert_eq!(noise.judge(&surprise), About::Limit);
+        // It came back slowly, and above what little had seemed sure.
+        let far_down = Refusal {
+            open: 10.0,
+            plenty: true,
+            ..refusal(15.0, 2.0, 55.0)
+        };
+        assert_eq!(noise.judge(&far_down), About::Nothing(48.0));
     }
 
     #[test]
