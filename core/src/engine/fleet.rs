@@ -151,7 +151,8 @@ impl Fleet {
     /// # Panics
     /// Outside a runtime.
     pub fn get_ready(&self, providers: &[ProviderName], protected: &[String]) -> JoinSet<()> {
-        let named = |member: &&Arc<Member>| providers.is_empty() || providers.contains(&member.name);
+        let named =
+            |member: &&Arc<Member>| providers.is_empty() || providers.contains(&member.name);
         let mut getting_ready = JoinSet::new();
         for member in self.members.iter().filter(named) {
             let (member, protected) = (Arc::clone(member), protected.to_vec());
