@@ -3,8 +3,12 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
-/// Pages made by a measurement or a recording: they may be missing from a working copy.
-const MADE: [&str; 2] = ["docs/performance.md", "docs/img/first-run.svg"];
+/// Made by a measurement, a recording or a run: they may be missing from a working copy.
+const MADE: [&str; 3] = [
+    "docs/performance.md",
+    "docs/img/first-run.svg",
+    "target/fuzz",
+];
 
 fn root() -> &'static Path {
     let here = Path::new(env!("CARGO_MANIFEST_DIR"));
