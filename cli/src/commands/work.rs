@@ -61,6 +61,8 @@ async fn order_in(
     request: PlanRequest,
     consent: Consent,
 ) -> Result<Exit, Failure> {
+    // Nothing is asked of a tenant that open orders do not mean.
+    world.check_open_orders().await?;
     // Who has said yes beforehand wants no round trip between the plan and the work.
     let goes_on = consent.yes && !consent.dry_run && !consent.no_wait;
     let getting_ready = goes_on.then(|| {

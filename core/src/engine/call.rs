@@ -10,6 +10,7 @@ use tokio::sync::mpsc::UnboundedSender;
 use super::classify::{self, Judged, Ruling};
 use super::desk::Desk;
 use super::feed::steps_done;
+use super::gate::Place;
 use super::lane::{Permit, Verdict};
 use super::queue::Work;
 use super::settle::{self, Done};
@@ -45,11 +46,17 @@ impl Call {
     }
 
     pub(super) async fn make(mut self) {
-        let answer = match &self.open {
-            Some((work, _, permit)) => self.desk.call(work, permit).await,
-            None => return,
+        let desk = Arc::clone(&self.desk);
+        let Some((work, _, permit)) = &self.open else {
+            return;
         };
+        let (place, answer) = match desk.place(work, permit).await {
+            Ok(place) => (place, ask(&desk, work, permit.paid()).await),
+            Err(error) => (None, Err(error)),
+        };
+        // The lane hears of a refusal before anybody takes the place.
         self.end(answer);
+        drop(place);
     }
 
     fn end(&mut self, answer: Result<Report, Error>) {
@@ -93,24 +100,32 @@ pub(super) async fn make_all(calls: Vec<Call>) {
 
 impl Drop for Call {
     fn drop(&mut self) {
-        self.end(Err(Error::new(
-            ErrorKind::Cancelled,
-            Retry::OutcomeUnknown,
-            "revoke",
-            "the call was dropped before its answer came",
-        )));
+        // One that panics each time must come to an end, as an answer that nobody understands.
+        let (kind, what) = if std::thread::panicking() {
+            (ErrorKind::InvalidResponse, "the call panicked")
+        } else {
+            let dropped = "the call was dropped before its answer came";
+            (ErrorKind::Cancelled, dropped)
+        };
+        let error = Error::new(kind, Retry::OutcomeUnknown, "revoke", what);
+        self.end(Err(error));
     }
 }
 
 impl Desk {
-    /// Makes the call as soon as there is a place, if it may still be made then.
-    async fn call(&self, work: &Work, permit: &Permit) -> Result<Report, Error> {
-        let _place = tokio::select! {
-            biased;
-            () = self.run.draining.cancelled() => return Err(too_late("the run has ended")),
-            place = self.gate.enter(work.priority()) => place,
+    /// Waits for a place, and says whether the call may still be made then. Nobody waits between this and the call: what
+    /// holds now holds for it.
+    async fn place(&self, work: &Work, permit: &Permit) -> Result<Option<Place<'_>>, Error> {
+        // Those who hold the places may be waiting for the probe.
+        let place = if permit.is_probe() {
+            None
+        } else {
+            tokio::select! {
+                biased;
+                () = self.run.draining.cancelled() => return Err(too_late("the run has ended")),
+                place = self.gate.enter(work.priority()) => Some(place),
+            }
         };
-        // Between here and the call nobody waits: what holds now holds for it.
         if work.order.is_on_hold() {
             return Err(too_late("the order was put on hold"));
         }
@@ -119,7 +134,7 @@ impl Desk {
         }
         // The guard below refuses what leaves on a list that is too old; here the list is asked for.
         self.has_fresh_list();
-        ask(self, work, permit.paid()).await
+        Ok(place)
     }
 }
 

@@ -257,7 +257,7 @@ async fn protect(desk: Arc<Desk>) -> Result<(), StoreError> {
         tokio::select! {
             biased;
             () = desk.run.draining.cancelled() => return Ok(()),
-            () = asked_for(&desk), if failures == 0 => {}
+            () = asked_for(&desk, age.is_some()), if failures == 0 => {}
             () = sleep(wait), if age.is_some() || failures > 0 => {}
         }
         if desk.is_stopped() {
@@ -290,11 +290,12 @@ async fn protect(desk: Arc<Desk>) -> Result<(), StoreError> {
     }
 }
 
-/// Resolves when somebody needs the protected list and finds it unread, or too old.
-async fn asked_for(desk: &Desk) {
+/// Resolves when somebody needs the protected list and finds it unread, or too old; or read by somebody else, when it was
+/// not known before: then there is a time to read it again.
+async fn asked_for(desk: &Desk, was_known: bool) {
     loop {
         desk.protect.notified().await;
-        if !desk.member.protected().is_fresh() {
+        if !was_known || !desk.member.protected().is_fresh() {
             return;
         }
     }

@@ -7,7 +7,7 @@ use sha2::{Digest, Sha256};
 
 /// A table doubles when it is full. Of these the last holds twice what the first does, so they double one after
 /// the other, and the memory of all grows as steadily as the people do.
-const SHARDS: usize = 64;
+const SHARDS: usize = 1024;
 
 /// The people of an order.
 pub(super) struct Seen {

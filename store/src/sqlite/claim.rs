@@ -47,7 +47,7 @@ struct Pending {
     started_at: Option<i64>,
     subject: Option<String>,
     alias: Option<String>,
-    salt: [u8; 16],
+    salt: Vec<u8>,
     account: Account,
     /// Whether planning has left a name, which every later one must then be told apart from.
     has_planned_name: bool,

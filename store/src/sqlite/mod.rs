@@ -177,7 +177,8 @@ impl SqliteStore {
         });
         match read.await {
             Ok(result) => result,
-            Err(error) => Err(StoreError::Io(error.to_string())),
+            // Its text may quote a panic, and that a row.
+            Err(_) => Err(StoreError::Io("a read was cut short".to_owned())),
         }
     }
 }

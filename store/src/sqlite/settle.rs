@@ -184,7 +184,7 @@ impl Txn<'_> {
             )?
             .query_row((job_id(job), token), |row| {
                 let subject: Option<String> = row.get(8)?;
-                let salt: [u8; 16] = row.get(9)?;
+                let salt: Vec<u8> = row.get(9)?;
                 Ok(Running {
                     token,
                     provider: row.get(0)?,

@@ -36,7 +36,8 @@ pub(super) fn is_shareable(detail: &Detail) -> bool {
         outcome: _,
         steps: _,
         residual: _,
-        refusal: _,
+        // Few are refused, and why may be in a connector's own words: that stays with the job it is about.
+        refusal: None,
         vendor_request_id: _,
         error: None,
         shared_with: None,

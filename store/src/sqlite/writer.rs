@@ -137,7 +137,9 @@ impl Writer {
         }
         if self.failed.is_none() {
             self.sign_if_unsigned();
-            self.fold();
+            if self.unfolded {
+                self.fold();
+            }
         }
     }
 

@@ -116,6 +116,10 @@ impl Pacer {
             && self.pause().is_none_or(|(until, _)| until < now + rest)
         {
             self.gate = Gate::shut(now + rest, why, learnt.in_a_row);
+            if rest > Duration::ZERO {
+                // What was paid before it may no longer leave.
+                self.shut_at = Some(now);
+            }
         }
         if learnt.reads_count {
             self.paces.reads_are_refused();
