@@ -6,7 +6,8 @@ use std::hash::{BuildHasherDefault, Hash, Hasher};
 use sha2::{Digest, Sha256};
 
 /// A table doubles when it is full. Of these the last holds twice what the first does, so they double one after
-/// the other, and the memory of all grows as steadily as the people do.
+/// the other, and the memory of all grows as steadily as the people do. They are so many that a table which has been left
+/// is soon another's: what is freed in large pieces is not used again for a while.
 const SHARDS: usize = 1024;
 
 /// The people of an order.
