@@ -276,7 +276,8 @@ fn insert(mut work: Work, covered: usize, how: Tampering, chance: &mut Chance) -
             }
         }
         Tampering::InsertLinked => {
-            forged.outcome = Some("confirmed revoked".to_owned());
+            // Like no entry there is: one that was not changed by it would be a copy, and whole up to itself.
+            forged.outcome = Some("confirmed forged".to_owned());
             work.entries.insert(place, forged);
             let mut begun = work.entries[..=place].to_vec();
             rehash(&mut begun, place);
