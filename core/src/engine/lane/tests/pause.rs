@@ -1,7 +1,7 @@
 //! When nothing leaves, and how the way back begins.
 
 use super::*;
-use crate::context::Context;
+use crate::context::{Context, Paid};
 use crate::error::{ErrorKind, Retry};
 use crate::id::OrderId;
 
@@ -91,6 +91,23 @@ async fn who_takes_over_keeps_the_pause_of_the_one_who_is_gone() {
     drop(revoke(&follower).await);
     let waited = start.elapsed().as_secs_f64();
     assert!((599.0..602.0).contains(&waited), "{waited}");
+}
+
+/// A look-up of the plan may have been paid already when the working process dies.
+#[tokio::test(start_paused = true)]
+async fn a_pause_that_is_taken_over_voids_what_was_paid_before() {
+    let (gone, follower) = (lane(vec![]), lane(vec![]));
+    let early = revoke(&follower).await;
+    assert!(follower.shut_at().is_none());
+    tokio::time::advance(Duration::from_secs(1)).await;
+    revoke(&gone).await.done(&throttled(600));
+    follower.take_over(Some(&gone.memory()), &[]);
+    assert!(
+        follower
+            .shut_at()
+            .is_some_and(|shut| early.paid() <= Paid::at(shut))
+    );
+    assert!(!early.is_good());
 }
 
 #[tokio::test(start_paused = true)]
