@@ -156,10 +156,28 @@ pub fn from_hex(text: &str) -> Option<Vec<u8>> {
     if !bytes.len().is_multiple_of(2) {
         return None;
     }
-    bytes
-        .chunks_exact(2)
-        .map(|pair| Some((digit(pair[0])? << 4) | digit(pair[1])?))
-        .collect()
+    let mut read = Vec::with_capacity(bytes.len() / 2);
+    for pair in bytes.chunks_exact(2) {
+        read.push((digit(pair[0])? << 4) | digit(pair[1])?);
+    }
+    Some(read)
+}
+
+/// Whether a text is what [`to_hex`] writes for these bytes.
+pub(super) fn is_hex_of(text: &str, bytes: &[u8]) -> bool {
+    let digit = |four: u8| {
+        if four < 10 {
+            b'0' + four
+        } else {
+            b'a' + four - 10
+        }
+    };
+    text.len() == bytes.len() * 2
+        && text
+            .as_bytes()
+            .chunks_exact(2)
+            .zip(bytes)
+            .all(|(pair, byte)| pair[0] == digit(byte >> 4) && pair[1] == digit(byte & 15))
 }
 
 fn length(n: usize) -> [u8; 4] {
@@ -250,6 +268,7 @@ mod tests {
             prop_assert_eq!(back.order.as_deref(), part(0));
             prop_assert_eq!(back.detail.as_deref(), part(3));
             prop_assert_eq!(&back.jobs, &jobs);
+            prop_assert!(is_hex_of(&back.commitments[0].1, &commitments[0].1));
             prop_assert_eq!(&back.commitments[0].1, &to_hex(&commitments[0].1));
             prop_assert!(decode(&body[..body.len() - 1]).is_none());
         }

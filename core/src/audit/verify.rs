@@ -5,7 +5,7 @@ use std::fmt;
 
 use serde::Serialize;
 
-use super::entry::{self, Draft, GENESIS, Hash, from_hex, to_hex};
+use super::entry::{self, Draft, GENESIS, Hash, from_hex, is_hex_of};
 use super::note::{self, PublicKey, Verifier};
 use super::tree::Frontier;
 use super::{AuditEntry, Checkpoint};
@@ -246,7 +246,7 @@ impl Verification {
         if entry.seq < expected {
             return fault(FaultKind::Misplaced);
         }
-        if entry.previous != to_hex(&self.previous) {
+        if !is_hex_of(entry.previous, &self.previous) {
             return fault(FaultKind::Link);
         }
         let mut commitments = Vec::with_capacity(entry.commitments.len());
@@ -270,7 +270,7 @@ impl Verification {
         };
         draft.encode(&mut self.body);
         let hash = entry::chain(&self.previous, &self.body);
-        if entry.hash != to_hex(&hash) {
+        if !is_hex_of(entry.hash, &hash) {
             return fault(FaultKind::Content);
         }
         for opening in entry.openings {
