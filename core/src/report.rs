@@ -76,7 +76,8 @@ impl Ended {
     }
 }
 
-/// One step of a procedure with its counts: `ended + already_absent + failed + skipped` is all it found.
+/// One step of a procedure with its counts: `ended + already_absent + failed + skipped` is all it found. It names nobody: a
+/// store keeps it once for many.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[non_exhaustive]
 pub struct Step {
@@ -140,7 +141,7 @@ impl ItemFailure {
     }
 }
 
-/// What may still be alive after a success, and for how long at most.
+/// What may still be alive after a success, and for how long at most. It names nobody: a store keeps it once for many.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[non_exhaustive]
 pub struct Residual {

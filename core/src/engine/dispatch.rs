@@ -179,8 +179,8 @@ impl Flow {
         Ok(())
     }
 
-    /// Makes the calls of a group whose intent is synced. Some share a task: one for each person costs more than all
-    /// else that the engine does for them.
+    /// Makes the calls of a group whose intent is synced. Some share a task: one for each person costs an
+    /// allocation and a wake-up of its own.
     fn call(&mut self, claimed: Vec<Call>) {
         let mut claimed = claimed.into_iter().peekable();
         while claimed.peek().is_some() {

@@ -72,8 +72,8 @@ impl List {
 
 impl Protected {
     /// Looks every entry of the list up at the provider, unless it was read lately, and keeps ids and spellings. What was
-    /// known before stays in force when this fails, and ids stay for good: an account that an entry led to once is protected until the process
-    /// ends, whatever it is called by then. Cancel-safe.
+    /// known before stays in force when this fails, and ids stay for good: an account that an entry led to once is protected
+    /// until the process ends, whatever it is called by then. Cancel-safe.
     ///
     /// A provider without a directory, or one that refuses everything, is matched by spelling only.
     ///
