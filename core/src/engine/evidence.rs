@@ -10,8 +10,7 @@ use tokio::time::sleep;
 
 use super::desk::Desk;
 use super::feed::LEAST_PAUSE;
-use super::lane::Role;
-use super::reads::{one_each, reported_each, unless_down};
+use super::reads::is_strange;
 use crate::clock::later;
 use crate::context::Priority;
 use crate::error::{Error, Retry};
@@ -192,26 +191,18 @@ async fn from_store(
 }
 
 async fn read(desk: Arc<Desk>, due: Vec<EvidenceDue>) -> Read {
-    let Some(evidence) = &desk.member.roles.evidence else {
+    if desk.member.roles.evidence.is_none() {
         let none = due.iter().map(|_| Proof::Watermark { at: None }).collect();
         return (due, Ok(none));
-    };
+    }
     let ids: Vec<String> = due.iter().map(|due| due.account_id.clone()).collect();
-    let people = ids.len() as u32;
-    let cost = desk.member.descriptor.first_cost.evidence.times(people);
-    let admitted = desk
-        .member
-        .admit(Role::Evidence, cost, people, Priority::Evidence)
-        .await;
-    let proofs = match admitted {
-        Err(error) => Err(error),
-        Ok((permit, cx)) => {
-            let proofs = evidence.read(&cx, &ids).await;
-            let proofs = proofs
-                .and_then(|proofs| one_each("evidence", proofs, ids.len()))
-                .and_then(|proofs| unless_down(proofs, Proof::failure));
-            reported_each(permit, proofs, Proof::failure)
-        }
+    let proofs = match desk.member.prove(&ids, Priority::Evidence).await {
+        // An answer, however strange: it must come to an end.
+        Err(error) if is_strange(&error) => Ok(ids
+            .iter()
+            .map(|_| Proof::Failed(error.for_another_call()))
+            .collect()),
+        proofs => proofs,
     };
     if let Ok(proofs) = &proofs
         && proofs.iter().any(|proof| proof.failure().is_none())

@@ -10,9 +10,8 @@ use tokio::time::sleep;
 use super::desk::{Desk, Fate};
 use super::evidence::is_past;
 use super::feed::with_account;
-use super::lane::Role;
 use super::queue::{Queue, Work};
-use super::reads::{is_down, one_each, reported_each, unless_down};
+use super::reads::{is_down, is_strange};
 use super::settle::MAX_ATTEMPTS;
 use crate::clock::later;
 use crate::error::{Error, ErrorKind, Retry};
@@ -225,10 +224,7 @@ async fn whole_call_failed(
         () = desk.run.draining.cancelled() => {}
         () = sleep(wait.max(after.unwrap_or_default())) => {}
     }
-    let strange = matches!(
-        error.kind(),
-        ErrorKind::InvalidResponse | ErrorKind::Unexpected
-    );
+    let strange = is_strange(error);
     for mut work in works {
         work.lookups += 1;
         if strange && work.lookups >= MAX_LOOKUPS {
@@ -244,35 +240,20 @@ async fn whole_call_failed(
 
 /// Was it carried out, although no answer came?
 async fn check(desk: Arc<Desk>, works: Vec<Work>) -> Result<(), StoreError> {
-    let Some(evidence) = desk.member.roles.evidence.clone() else {
+    if desk.member.roles.evidence.is_none() {
         for work in works {
             undecided(&desk, work);
         }
         return Ok(());
-    };
+    }
     let ids: Vec<String> = works
         .iter()
         .filter_map(|work| work.account.as_ref().map(|account| account.id.clone()))
         .collect();
-    let people = ids.len() as u32;
     let priority = works
         .first()
         .map_or(crate::context::Priority::Normal, Work::priority);
-    let cost = desk.member.descriptor.first_cost.evidence.times(people);
-    let read = match desk
-        .member
-        .admit(Role::Evidence, cost, people, priority)
-        .await
-    {
-        Err(error) => Err(error),
-        Ok((permit, cx)) => {
-            let read = evidence.read(&cx, &ids).await;
-            let proofs = read
-                .and_then(|proofs| one_each("evidence", proofs, ids.len()))
-                .and_then(|proofs| unless_down(proofs, Proof::failure));
-            reported_each(permit, proofs, Proof::failure)
-        }
-    };
+    let read = desk.member.prove(&ids, priority).await;
     match read {
         Ok(proofs) => {
             if proofs.iter().any(|proof| proof.failure().is_none()) {

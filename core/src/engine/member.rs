@@ -4,7 +4,7 @@ use std::collections::{HashMap, HashSet};
 use std::fmt;
 use std::sync::{Arc, Mutex, PoisonError};
 
-use futures_util::{StreamExt, TryStreamExt, stream};
+use futures_util::{FutureExt as _, StreamExt, TryStreamExt, stream};
 use jiff::Timestamp;
 use tokio_util::sync::CancellationToken;
 
@@ -12,7 +12,7 @@ use super::fleet::{ConfiguredProvider, Quota};
 use super::gate::Gate;
 use super::lane::{Lane, LaneFault, LaneSettings, Permit, Role};
 use super::protected::Protected;
-use super::reads::{one_each, reported, reported_each, unless_down};
+use super::reads::{each_alone, is_strange, one_each, reported, reported_each, unless_down};
 use crate::budget::{Budget, Cost};
 use crate::clock::Clock;
 use crate::connector::Roles;
@@ -22,7 +22,7 @@ use crate::id::{ConnectorKind, ProviderName};
 use crate::layer::{self, LayerSettings, LogKey, Protection};
 use crate::order::Binding;
 use crate::provider::{
-    Account, Capabilities, Descriptor, InventoryItem, MemberPage, PageToken, ProbeReport,
+    Account, Capabilities, Descriptor, InventoryItem, MemberPage, PageToken, ProbeReport, Proof,
     Resolution, ScopeKind,
 };
 use crate::store::{Spent, Store, StoreError};
@@ -190,8 +190,32 @@ impl Member {
         Ok(answers.into_iter().flatten().collect())
     }
 
-    /// One call of [`Member::resolve`]: at most as many subjects as one read takes.
+    /// One call of [`Member::resolve`]: at most as many subjects as one read takes. If its answer makes no sense, each is
+    /// asked about alone.
     pub(super) async fn resolve_chunk(
+        &self,
+        subjects: &[Subject],
+        priority: Priority,
+    ) -> Result<Vec<Resolution>, Error> {
+        let answers = match self.resolve_once(subjects, priority).await {
+            Err(error) if is_strange(&error) && subjects.len() > 1 => {
+                let ask = |one| self.resolve_once(one, priority).boxed();
+                each_alone(subjects, ask, Resolution::Failed).await?
+            }
+            answers => answers?,
+        };
+        let mut seen = self.seen.lock().unwrap_or_else(PoisonError::into_inner);
+        for answer in &answers {
+            if let Resolution::Found(account) = answer
+                && seen.len() < MAX_SEEN
+            {
+                seen.insert(account.id.clone(), account.clone());
+            }
+        }
+        Ok(answers)
+    }
+
+    async fn resolve_once(
         &self,
         subjects: &[Subject],
         priority: Priority,
@@ -207,16 +231,41 @@ impl Member {
             .await
             .and_then(|answers| one_each("resolve", answers, subjects.len()))
             .and_then(|answers| unless_down(answers, Resolution::failure));
-        let answers = reported_each(permit, answers, Resolution::failure)?;
-        let mut seen = self.seen.lock().unwrap_or_else(PoisonError::into_inner);
-        for answer in &answers {
-            if let Resolution::Found(account) = answer
-                && seen.len() < MAX_SEEN
-            {
-                seen.insert(account.id.clone(), account.clone());
+        reported_each(permit, answers, Resolution::failure)
+    }
+
+    /// Reads the evidence of accounts, at most as many as one read takes: exactly one answer for each, in order. If the
+    /// answer makes no sense, each is asked about alone.
+    ///
+    /// # Errors
+    /// The call's as a whole, or the fault the lane has; `ConfigInvalid` where the provider has no evidence.
+    pub(super) async fn prove(
+        &self,
+        ids: &[String],
+        priority: Priority,
+    ) -> Result<Vec<Proof>, Error> {
+        match self.prove_once(ids, priority).await {
+            Err(error) if is_strange(&error) && ids.len() > 1 => {
+                let ask = |one| self.prove_once(one, priority).boxed();
+                each_alone(ids, ask, Proof::Failed).await
             }
+            proofs => proofs,
         }
-        Ok(answers)
+    }
+
+    async fn prove_once(&self, ids: &[String], priority: Priority) -> Result<Vec<Proof>, Error> {
+        let Some(evidence) = &self.roles.evidence else {
+            return Err(no_role("evidence", "this provider shows no evidence"));
+        };
+        let people = ids.len() as u32;
+        let cost = self.descriptor.first_cost.evidence.times(people);
+        let (permit, cx) = self.admit(Role::Evidence, cost, people, priority).await?;
+        let proofs = evidence
+            .read(&cx, ids)
+            .await
+            .and_then(|proofs| one_each("evidence", proofs, ids.len()))
+            .and_then(|proofs| unless_down(proofs, Proof::failure));
+        reported_each(permit, proofs, Proof::failure)
     }
 
     /// Every member of a group, all pages, nested groups included.

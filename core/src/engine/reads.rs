@@ -1,5 +1,7 @@
 //! What a read of many people shows: of each of them, and of their provider's health.
 
+use futures_util::future::BoxFuture;
+
 use super::classify::{badness, verdict_of};
 use super::lane::{Permit, Verdict};
 use crate::error::{Error, ErrorKind, Retry};
@@ -80,6 +82,48 @@ pub(super) fn unless_down<T>(
         Some(worst) if all_down => Err(worst.for_another_call()),
         _ => Ok(answers),
     }
+}
+
+/// Whether an answer came that nobody understands, and another may make sense.
+pub(super) fn is_strange(error: &Error) -> bool {
+    error.retry() != Retry::Never
+        && !error.is_lane_fault()
+        && matches!(
+            error.kind(),
+            ErrorKind::InvalidResponse | ErrorKind::Unexpected
+        )
+}
+
+/// So many strange answers in a row, none understood, and it is not one subject's affair.
+const ALL_STRANGE: usize = 3;
+
+/// Asks about each subject alone, where the answer about all of them made no sense: whoever it was takes nobody along.
+/// `ask` is one call, and `fails` what its failure means for the subject.
+///
+/// # Errors
+/// When the answers about single ones make no sense either, or nobody could be asked.
+pub(super) async fn each_alone<'a, A, T>(
+    asked: &'a [A],
+    ask: impl Fn(&'a [A]) -> BoxFuture<'a, Result<Vec<T>, Error>>,
+    fails: fn(Error) -> T,
+) -> Result<Vec<T>, Error> {
+    let mut answers = Vec::with_capacity(asked.len());
+    let mut is_understood = false;
+    for one in asked.chunks(1) {
+        match ask(one).await {
+            Ok(answer) => {
+                is_understood = true;
+                answers.extend(answer);
+            }
+            Err(error)
+                if is_strange(&error) && (is_understood || answers.len() + 1 < ALL_STRANGE) =>
+            {
+                answers.push(fails(error));
+            }
+            Err(error) => return Err(error),
+        }
+    }
+    Ok(answers)
 }
 
 /// Whether a failure is the provider's affair and passes by itself.

@@ -1,10 +1,12 @@
 //! An end to every call, whatever the connector does.
 
 use std::future::Future;
+use std::panic::AssertUnwindSafe;
 use std::pin::pin;
 use std::sync::Arc;
 
 use async_trait::async_trait;
+use futures_util::FutureExt as _;
 use tokio::time::{Instant, sleep_until};
 
 use super::LayerSettings;
@@ -17,7 +19,8 @@ use crate::provider::{
 use crate::report::Report;
 use crate::subject::Subject;
 
-/// Gives a call up when it has taken its time. What it waited for quota does not count.
+/// Gives a call up when it has taken its time. What it waited for quota does not count. One that panics has ended, too:
+/// as an answer that nobody understands.
 #[derive(Debug)]
 pub(super) struct Timeout<R: ?Sized> {
     inner: Arc<R>,
@@ -41,7 +44,8 @@ impl<R: ?Sized> Timeout<R> {
         call: impl Future<Output = Result<T, Error>>,
     ) -> Result<T, Error> {
         let started = Instant::now();
-        let mut call = pin!(call);
+        // A connector keeps what calls share consistent by itself; here nothing is shared.
+        let mut call = pin!(AssertUnwindSafe(call).catch_unwind());
         loop {
             let deadline = started + self.settings.timeout + cx.waited();
             if deadline <= Instant::now() {
@@ -54,7 +58,12 @@ impl<R: ?Sized> Timeout<R> {
             }
             tokio::select! {
                 biased;
-                answer = &mut call => return answer,
+                answer = &mut call => return answer.unwrap_or_else(|_| Err(Error::new(
+                    ErrorKind::InvalidResponse,
+                    retry,
+                    operation,
+                    "the connector panicked",
+                ))),
                 () = sleep_until(deadline) => {}
             }
         }

@@ -8,6 +8,7 @@ mod faults;
 mod following;
 mod outages;
 mod outcomes;
+mod panics;
 mod rights;
 mod scale;
 mod sharing;

@@ -432,37 +432,6 @@ async fn a_call_that_never_ends_is_given_up_and_its_job_is_not_lost() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_connector_that_panics_loses_nobody() {
-    let world = World::plain();
-    let first = std::sync::atomic::AtomicBool::new(true);
-    world.idp().decide(move |_| {
-        first
-            .swap(false, std::sync::atomic::Ordering::Relaxed)
-            .then(|| Answer::report(|| panic!("scripted")).after(Duration::ZERO))
-    });
-    let order = world.order(&["ada@example.com"]).await;
-    tokio::time::sleep(secs(2)).await;
-    assert_eq!(world.run(Goal::Order(order)).await, Ended::Finished);
-    assert_eq!(world.job().state, JobState::Confirmed);
-}
-
-#[tokio::test(start_paused = true)]
-async fn a_call_that_panics_each_time_is_parked_after_three_and_takes_nobody_along() {
-    let world = World::plain();
-    let panics = || Answer::failing(|| panic!("scripted"));
-    world.idp().script("p2", (0..9).map(|_| panics()));
-    let order = world
-        .order(&["p1@example.com", "p2@example.com", "p3@example.com"])
-        .await;
-    assert_eq!(world.run(Goal::Order(order)).await, Ended::Finished);
-    assert_eq!(
-        world.states(),
-        [JobState::Confirmed, JobState::Parked, JobState::Confirmed]
-    );
-    assert_eq!(world.idp().calls_about("p2"), 3);
-}
-
-#[tokio::test(start_paused = true)]
 async fn the_vendor_s_clock_decides_what_a_watermark_means() {
     // The provider's clock is five minutes behind ours: its watermark looks older than T, and is not.
     let world = World::new(|b| b.skew(jiff::SignedDuration::from_secs(-300)));

@@ -176,6 +176,8 @@ struct State {
     accounts: HashMap<String, Account>,
     unknown: Vec<String>,
     ambiguous: Vec<String>,
+    /// Reads of which one of these is a part panic.
+    poison: Vec<String>,
     watermarks: HashMap<String, Timestamp>,
     /// How long a watermark takes to show.
     evidence_lag: Duration,
@@ -184,6 +186,12 @@ struct State {
     in_flight: usize,
     most_in_flight: usize,
     done_steps: Vec<Vec<String>>,
+}
+
+impl State {
+    fn touch(&self, spelling: &str) {
+        assert!(!self.poison.iter().any(|p| p == spelling), "scripted");
+    }
 }
 
 /// Builds a [`Scripted`].
@@ -405,6 +413,11 @@ impl Scripted {
         self.state().ambiguous.push(fold(spelling));
     }
 
+    /// Panics in each look-up and each evidence read of which this spelling or id is a part.
+    pub fn panic_about(&self, spelling: &str) {
+        self.state().poison.push(fold(spelling));
+    }
+
     /// Lets a watermark take this long to show.
     pub fn evidence_lags(&self, lag: Duration) {
         self.state().evidence_lag = lag;
@@ -586,6 +599,9 @@ impl Directory for Scripted {
         self.travel(cx, self.inner.latency).await?;
         cx.observe(Observation::ProviderTime(self.now()));
         let mut state = self.state();
+        for subject in subjects {
+            state.touch(&subject.folded());
+        }
         if let Some(fault) = state.resolve_faults.pop_front() {
             if state.faults_are_single {
                 let each = |_| Resolution::Failed(fault());
@@ -642,6 +658,9 @@ impl Evidence for Scripted {
         self.travel(cx, self.inner.latency).await?;
         let now = self.now();
         let mut state = self.state();
+        for id in account_ids {
+            state.touch(&fold(id));
+        }
         if let Some(fault) = state.evidence_faults.pop_front() {
             if state.faults_are_single {
                 let each = |_| Proof::Failed(fault());
