@@ -97,6 +97,8 @@ pub struct Context {
 struct Purse {
     prepaid: Cost,
     prepaid_at: Option<Instant>,
+    /// When anything was paid last: on that leaves what costs nothing more.
+    paid_at: Option<Instant>,
     /// Whether any request of this call has left.
     has_left: bool,
     waited: Duration,
@@ -150,6 +152,7 @@ impl Context {
             let mut purse = self.purse();
             purse.prepaid = cost;
             purse.prepaid_at = Some(paid.at);
+            purse.paid_at = Some(paid.at);
         }
         self
     }
@@ -162,7 +165,12 @@ impl Context {
             let mut purse = self.purse();
             let rest = cost.less(&purse.prepaid);
             purse.prepaid = purse.prepaid.less(cost);
-            (rest, purse.prepaid_at)
+            let before = if cost.is_nothing() {
+                purse.paid_at
+            } else {
+                purse.prepaid_at
+            };
+            (rest, before)
         };
         if rest.is_nothing() {
             return Ok(Paid::at(before.unwrap_or_else(Instant::now)));
@@ -200,7 +208,12 @@ impl Context {
         let _waiting = Waiting::begin(self);
         tokio::select! {
             biased;
-            paid = self.port.pay(cost, self.priority) => paid.map(|()| Paid::at(Instant::now())),
+            paid = self.port.pay(cost, self.priority) => {
+                paid?;
+                let now = Instant::now();
+                self.purse().paid_at = Some(now);
+                Ok(Paid::at(now))
+            }
             () = self.cancel.cancelled() => Err(Error::new(
                 ErrorKind::Cancelled,
                 Retry::Safe { after: None },

@@ -227,6 +227,23 @@ async fn a_later_request_of_a_revocation_waits_for_the_end_of_a_pause() {
     assert!(cx.may_leave(again));
 }
 
+#[tokio::test(start_paused = true)]
+async fn a_request_that_was_paid_again_leaves_on_that_payment() {
+    let lane = lane(vec![]);
+    let early = revoke(&lane).await;
+    let cx = Context::new(Arc::new(lane.clone()))
+        .for_order(OrderId::new())
+        .prepaid(COST, early.paid());
+    let paid = cx.pay(&COST).await.unwrap();
+    assert!(cx.may_leave(paid));
+    revoke(&lane).await.done(&throttled(3));
+    cx.pay_again(&COST).await.unwrap();
+    // The client that sends it is told that it is paid for.
+    let at_the_door = cx.pay(&Cost::NOTHING).await.unwrap();
+    assert!(cx.may_leave(at_the_door));
+    early.done(&Verdict::Served);
+}
+
 /// How many calls came through in so many seconds.
 async fn calls_within(lane: &Lane, secs: u64) -> usize {
     let end = Instant::now() + Duration::from_secs(secs);
