@@ -78,32 +78,6 @@ async fn a_lane_without_the_right_to_read_people_revokes_nobody() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn nobody_is_revoked_before_the_protected_list_is_known() {
-    let mut world = World::plain();
-    world.protected = vec!["breakglass@example.com".to_owned()];
-    world.idp().fail_resolve(3, || {
-        Error::new(
-            ErrorKind::Unavailable,
-            Retry::Safe { after: None },
-            "resolve",
-            "scripted",
-        )
-    });
-    let order = world.accept_resolved(&["ada@example.com"]).await;
-    assert_eq!(world.run(Goal::Order(order)).await, Ended::Finished);
-    let ledger = world.idp().ledger();
-    let list_known = ledger
-        .iter()
-        .rposition(|entry| entry.account == "breakglass@example.com")
-        .expect("looked up");
-    let revoked = ledger
-        .iter()
-        .position(|entry| entry.call == Call::Revoke)
-        .expect("revoked");
-    assert!(list_known < revoked, "{ledger:?}");
-}
-
-#[tokio::test(start_paused = true)]
 async fn one_dead_lane_does_not_hold_the_others() {
     let world = World::plain().and("other", |b| b);
     world.idp().decide(|_| Some(Answer::hang()));
@@ -298,31 +272,6 @@ async fn an_order_that_another_process_accepts_for_another_tenant_is_not_touched
     assert_eq!(remedies[0].order, Some(foreign));
     assert_eq!(world.states(), [JobState::Confirmed, JobState::Pending]);
     assert_eq!(world.idp().calls_about("eve"), 0);
-}
-
-#[tokio::test(start_paused = true)]
-async fn the_protected_list_is_read_again_at_least_every_ten_minutes() {
-    let mut world = World::new(|b| b.latency(secs(20)).max_in_flight(1));
-    world.protected = vec!["breakglass@example.com".to_owned()];
-    let people = people(80);
-    let people: Vec<&str> = people.iter().map(String::as_str).collect();
-    let order = world.accept_resolved(&people).await;
-    assert_eq!(world.run(Goal::Order(order)).await, Ended::Finished);
-    let ledger = world.idp().ledger();
-    let looks: Vec<_> = ledger
-        .iter()
-        .filter(|entry| entry.account == "breakglass@example.com")
-        .map(|entry| entry.at)
-        .collect();
-    for call in ledger.iter().filter(|entry| entry.call == Call::Revoke) {
-        let last = looks
-            .iter()
-            .rev()
-            .find(|at| **at <= call.at)
-            .expect("known");
-        assert!(call.at.duration_since(*last).as_secs() <= 660);
-    }
-    assert!(looks.len() >= 3, "{looks:?}");
 }
 
 #[tokio::test(start_paused = true)]

@@ -1,7 +1,5 @@
 //! From answer to job: every row of the table.
 
-use std::time::Duration;
-
 use rescind_core::engine::{Ended, Goal};
 use rescind_core::error::{Error, ErrorKind, Retry};
 use rescind_core::job::JobState;

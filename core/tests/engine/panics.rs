@@ -8,7 +8,7 @@ use rescind_core::job::JobState;
 use rescind_core::report::EvidenceState;
 use rescind_testkit::scripted::{self, Answer, Call};
 
-use crate::world::{World, people, secs};
+use crate::world::{World, secs};
 
 #[tokio::test(start_paused = true)]
 async fn a_connector_that_panics_loses_nobody() {

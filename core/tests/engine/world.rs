@@ -81,16 +81,23 @@ impl World {
 
     /// An engine as a new process would make it.
     pub(crate) async fn engine(&self) -> Engine {
+        self.fleet_and_engine().await.1
+    }
+
+    /// The same with the providers that it works with.
+    pub(crate) async fn fleet_and_engine(&self) -> (Arc<Fleet>, Engine) {
         let providers = self.providers.iter().map(Scripted::configured).collect();
         let fleet = Fleet::open(providers, self.store.as_ref(), Arc::clone(&self.clock))
             .await
             .expect("the fleet opens");
+        let fleet = Arc::new(fleet);
         let store: Arc<dyn Store> = Arc::clone(&self.store) as _;
-        let parts = EngineParts::new(store, Arc::new(fleet), Arc::clone(&self.clock), actor())
+        let (fleet_of_engine, clock) = (Arc::clone(&fleet), Arc::clone(&self.clock));
+        let parts = EngineParts::new(store, fleet_of_engine, clock, actor())
             .with_protected(self.protected.clone())
             .with_canary(self.canary)
             .with_seed(self.seed);
-        Engine::new(parts)
+        (fleet, Engine::new(parts))
     }
 
     /// Runs a goal in a new process, to its end.

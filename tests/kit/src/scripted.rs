@@ -61,6 +61,8 @@ pub struct Answer {
     making: Option<Making>,
     carried_out: bool,
     latency: Option<Duration>,
+    /// Requests it takes, each paid for when the one before it is answered.
+    requests: u32,
 }
 
 impl Answer {
@@ -79,6 +81,7 @@ impl Answer {
             making: Some(Arc::new(move || Ok(report()))),
             carried_out: true,
             latency: None,
+            requests: 1,
         }
     }
 
@@ -101,6 +104,7 @@ impl Answer {
             making: Some(Arc::new(move || Err(error()))),
             carried_out: false,
             latency: None,
+            requests: 1,
         }
     }
 
@@ -110,6 +114,7 @@ impl Answer {
             making: None,
             carried_out: false,
             latency: None,
+            requests: 1,
         }
     }
 
@@ -120,7 +125,14 @@ impl Answer {
         self
     }
 
-    /// After this long.
+    /// In so many requests, as a procedure of several steps takes.
+    #[must_use]
+    pub fn in_requests(mut self, requests: u32) -> Self {
+        self.requests = requests;
+        self
+    }
+
+    /// After this long; with several requests, each.
     #[must_use]
     pub fn after(mut self, latency: Duration) -> Self {
         self.latency = Some(latency);
@@ -532,8 +544,12 @@ impl Scripted {
             cx.cancel.cancelled().await;
             return Err(cancelled());
         };
-        self.travel(cx, answer.latency.unwrap_or(self.inner.latency))
-            .await?;
+        let latency = answer.latency.unwrap_or(self.inner.latency);
+        self.travel(cx, latency).await?;
+        for _ in 1..answer.requests {
+            cx.pay(&self.inner.descriptor.first_cost.revoke).await?;
+            self.travel(cx, latency).await?;
+        }
         let now = self.now();
         cx.observe(Observation::ProviderTime(now));
         making().map(|report| report.at(Some(now)))
