@@ -122,6 +122,33 @@ async fn voided_access_tokens_lose_nobody() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn tokens_that_end_before_anybody_can_use_them_stop_the_lane_and_lose_nobody() {
+    let graph = OtherGraph::start(Behaviour {
+        void_every: Some(5),
+        ..Behaviour::default()
+    })
+    .await;
+    let desk = Desk::at_graph(&graph.url());
+    let stopped = run(&desk, &revoke(&desk)).await.exits(5);
+    assert!(
+        stopped.stderr.contains("a fresh access token is refused"),
+        "{}",
+        stopped.stderr
+    );
+    let counts = &stopped.json()["counts"];
+    balances(counts);
+    assert!(counts["open"].as_u64() > Some(0), "{counts}");
+    graph.behave(Behaviour::default());
+    let report = run(&desk, &["run", "--output", "json"])
+        .await
+        .exits(0)
+        .json();
+    balances(&report["counts"]);
+    assert_eq!(report["counts"]["confirmed"], PEOPLE);
+    nobody_is_lost(&graph.ledger(), 0);
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn resets_and_errors_lose_nobody_and_confirm_nothing_false() {
     let behaviour = Behaviour {
         reset_before: Some(40),
