@@ -30,6 +30,9 @@ const POLL: Duration = Duration::from_millis(200);
 /// How often the counts are read when nothing was settled here.
 const LOOK: Duration = Duration::from_secs(1);
 
+/// With fewer jobs than this the checkpoint at the end of the run is soon enough.
+const WORTH_SIGNING: u64 = 1_000;
+
 /// How long calls in flight may take once the run is told to stop.
 const DRAIN: Duration = Duration::from_secs(10);
 
@@ -144,6 +147,7 @@ pub(super) async fn run(
         mark,
         counts: BTreeMap::new(),
         open: BTreeSet::new(),
+        has_signed: false,
     };
     let ended = tokio::select! {
         biased;
@@ -324,6 +328,8 @@ struct Watch<'a> {
     counts: BTreeMap<OrderKey, Vec<(ProviderName, Counts)>>,
     /// Those that were open at the last look.
     open: BTreeSet<OrderKey>,
+    /// Whether a checkpoint was signed since the last call has ended.
+    has_signed: bool,
 }
 
 impl Watch<'_> {
@@ -333,6 +339,7 @@ impl Watch<'_> {
             if let Some(ended) = self.over().await? {
                 return Ok(ended);
             }
+            self.sign_once_called().await?;
             let looked = Instant::now();
             let mut stale = false;
             while !stale && looked.elapsed() < LOOK {
@@ -343,10 +350,8 @@ impl Watch<'_> {
                         stale = true;
                     }
                     () = self.run.look.notified() => {
-                        if !self.is_quiet() {
-                            // Nothing can be over yet; the counts are fresh enough.
-                            sleep(POLL / 4).await;
-                        }
+                        // While calls are under way nothing can be over; the counts are fresh enough.
+                        let _ = timeout(POLL / 4, self.quiet()).await;
                         stale = true;
                     }
                     () = sleep(POLL) => {}
@@ -369,9 +374,24 @@ impl Watch<'_> {
         Ok(())
     }
 
-    /// Whether no lane has anything in memory that could still change.
-    fn is_quiet(&self) -> bool {
-        self.desks.iter().all(|desk| desk.state().is_idle())
+    /// Waits until no lane has anything in memory that could still change.
+    async fn quiet(&self) {
+        while !self.desks.iter().all(|desk| desk.state().is_idle()) {
+            self.run.look.notified().await;
+        }
+    }
+
+    /// Signs what was done as soon as the last call has ended, and not after the evidence, which may take a minute to
+    /// show; the log is folded meanwhile.
+    async fn sign_once_called(&mut self) -> Result<(), StoreError> {
+        let counts = || self.counts.values().flatten().map(|(_, counts)| counts);
+        let has_called = counts().all(|counts| counts.open == 0)
+            && counts().map(|counts| counts.accepted).sum::<u64>() >= WORTH_SIGNING;
+        if has_called && !self.has_signed {
+            self.run.store.checkpoint().await?;
+        }
+        self.has_signed = has_called;
+        Ok(())
     }
 
     async fn goal_orders(&self) -> Result<Vec<Order>, StoreError> {

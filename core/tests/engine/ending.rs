@@ -170,3 +170,22 @@ async fn an_abort_leaves_now() {
     assert_eq!(world.clock.now(), stopped);
     assert_eq!(world.run(Goal::Order(order)).await, Ended::Finished);
 }
+
+#[tokio::test(start_paused = true)]
+async fn what_was_called_is_signed_before_its_evidence_shows() {
+    let world = World::plain();
+    world.idp().evidence_lags(secs(50));
+    bulk(&world, 1_000).await;
+    let engine = world.engine().await;
+    let stop = Stop::new();
+    let mut run = std::pin::pin!(engine.run(Goal::Everything, &stop));
+    let ended = tokio::time::timeout(secs(30), &mut run).await;
+    assert!(ended.is_err(), "the evidence cannot be there: {ended:?}");
+    let is_done = |state: &JobState| *state == JobState::Confirmed;
+    assert!(world.states().iter().all(is_done));
+    let signed = world.store.checkpoints().await.expect("there");
+    assert_eq!(signed.len(), 1, "{signed:?}");
+    assert_eq!(run.await.ok(), Some(Ended::Finished));
+    let signed = world.store.checkpoints().await.expect("there");
+    assert_eq!(signed.len(), 2, "and what the evidence said, at the end");
+}
