@@ -2,6 +2,8 @@
 
 #![expect(clippy::unwrap_used, reason = "a test may")]
 
+mod cut;
+
 use rescind_core::id::JobKey;
 use rescind_core::store::{Claimed, Purpose, Store, StoreError};
 use rescind_store::StateFolder;
