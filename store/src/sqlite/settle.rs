@@ -242,7 +242,7 @@ impl Txn<'_> {
         };
         let detail = &settled.settlement.detail;
         let story = match &settled.detail {
-            None => self.memory.stories.of(self.conn, detail)?,
+            None => self.memory.stories.of(self.conn, detail, running)?,
             Some(_) => None,
         };
         let told = match (&settled.detail, story) {
