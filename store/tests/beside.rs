@@ -4,15 +4,16 @@
 
 use std::sync::Arc;
 
-use rescind_core::clock::Clock;
+use rescind_core::audit::verify::Verification;
+use rescind_core::clock::{Clock, SystemClock};
 use rescind_core::id::{JobKey, OrderKey};
-use rescind_core::job::Resolved;
-use rescind_core::report::{Detail, Residual, Step};
+use rescind_core::job::{JobState, Resolved};
+use rescind_core::report::{Detail, EvidenceState, Residual, Step};
 use rescind_core::store::{
-    Acceptance, Claim, Claimed, Next, Purpose, Settlement, StagedJob, Store,
+    Acceptance, Claim, Claimed, EvidenceReading, Next, Purpose, Settlement, StagedJob, Store,
 };
-use rescind_store::StateFolder;
 use rescind_store::conformance::{Bench, Place};
+use rescind_store::{Ed25519, StateFolder, verify};
 use rusqlite::Connection;
 
 #[derive(Debug)]
@@ -29,6 +30,31 @@ impl Folder {
 
     fn raw(&self) -> Connection {
         Connection::open(self.0.path().join("rescind.db")).unwrap()
+    }
+
+    /// Whether a row of any table holds this text, in any case.
+    fn holds(&self, text: &str) -> bool {
+        let conn = self.raw();
+        let mut tables = conn
+            .prepare("SELECT name FROM sqlite_master WHERE type = 'table'")
+            .unwrap();
+        let tables = tables.query_map([], |row| row.get::<_, String>(0)).unwrap();
+        tables.map(Result::unwrap).any(|table| {
+            let mut rows = conn.prepare(&format!("SELECT * FROM {table}")).unwrap();
+            let columns = rows.column_count();
+            let mut rows = rows.query([]).unwrap();
+            while let Some(row) = rows.next().unwrap() {
+                for column in 0..columns {
+                    let value = row.get_ref(column).unwrap();
+                    let bytes = value.as_bytes().unwrap_or_default();
+                    let value = String::from_utf8_lossy(bytes).to_lowercase();
+                    if value.contains(text) {
+                        return true;
+                    }
+                }
+            }
+            false
+        })
     }
 
     fn stories(&self) -> Vec<String> {
@@ -152,5 +178,113 @@ async fn a_story_that_names_somebody_stays_with_the_job() {
             kept.iter().all(|one| !one.to_lowercase().contains(name)),
             "{kept:?}"
         );
+    }
+}
+
+/// What an erasure takes away: everything personal of an order and its job, and the salts that would open it.
+fn erase(conn: &Connection, order: OrderKey, salt: &str) {
+    let job = JobKey::new(order, 0).as_u64().cast_signed();
+    for statement in [
+        format!(
+            "UPDATE job SET subject = NULL, alias = NULL, resolved_id = NULL, resolved_name = NULL, salt = {salt} WHERE id = {job}"
+        ),
+        format!(
+            "UPDATE open SET resolved_id = NULL, resolved_name = NULL, detail = NULL WHERE id = {job}"
+        ),
+        format!(
+            "UPDATE done SET resolved_id = NULL, resolved_name = NULL, detail = NULL WHERE id = {job}"
+        ),
+        format!(
+            "UPDATE orders SET note = NULL, reference = NULL, actor = NULL WHERE key = {}",
+            order.0
+        ),
+        "DELETE FROM opening".to_owned(),
+    ] {
+        conn.execute(&statement, []).unwrap();
+    }
+}
+
+/// The record holds, and says how many values are gone.
+async fn whole(folder: &StateFolder) -> u64 {
+    let store = folder.store();
+    store.checkpoint().await.unwrap();
+    let key = folder.public_key();
+    let checkpoints = store.checkpoints().await.unwrap();
+    let mut verification = Verification::new(key, &checkpoints, &Ed25519);
+    verification.add(&store.audit(0, 10_000).await.unwrap());
+    let verdict = verification.finish();
+    assert!(verdict.is_whole(), "{verdict:?}");
+    let now = SystemClock.now();
+    let (_, mismatch) = verify(&*store, key, Vec::new(), now).await.unwrap();
+    assert_eq!(mismatch, None);
+    verdict.erased
+}
+
+/// Erased while the process that works on it goes on: nothing it remembers brings a value back, and the record verifies,
+/// whatever is left in the place of the salt.
+#[tokio::test]
+async fn what_was_erased_stays_so_and_the_record_verifies() {
+    for salt in ["x''", "zeroblob(16)", "x'00ff'", "randomblob(40)"] {
+        for erased_at in [JobState::Running, JobState::Parked, JobState::Confirmed] {
+            let what = format!("{salt} while {erased_at:?}");
+            let place = Folder::new();
+            let folder = place.folder(Arc::new(SystemClock));
+            let store = folder.store();
+            let order = ordered(&*store).await;
+            let job = JobKey::new(order, 0);
+            let token = claimed(&*store, job, account()).await;
+            assert!(place.holds("ann@example.com") && place.holds("4f1c-77"));
+            if erased_at == JobState::Running {
+                erase(&place.raw(), order, salt);
+            }
+            let next = if erased_at == JobState::Parked {
+                Next::Parked
+            } else {
+                Next::Confirmed {
+                    effective_by: SystemClock.now(),
+                    evidence_due: Some(SystemClock.now()),
+                    evidence: EvidenceState::Pending,
+                }
+            };
+            let settlement = Settlement::new(job, token, next, Bench::story());
+            assert_eq!(store.settle(vec![settlement]).await.unwrap(), [true]);
+            if erased_at != JobState::Running {
+                erase(&place.raw(), order, salt);
+            }
+            let reading = EvidenceReading {
+                job,
+                state: EvidenceState::Verified,
+                due: None,
+            };
+            store.record_evidence(vec![reading]).await.unwrap();
+            let act = Bench::act("order_cancelled");
+            store.cancel(order, act).await.unwrap();
+            store.recover().await.unwrap();
+            erase(&place.raw(), order, salt);
+
+            let jobs = store.jobs(order, &[], None, 1).await.unwrap();
+            assert_eq!(
+                (&jobs[0].subject, &jobs[0].alias, &jobs[0].resolved),
+                (&None, &None, &None),
+                "{what}"
+            );
+            let known = [ADDRESS, ALIAS, "4f1c-77"].map(str::to_owned);
+            let known = store
+                .was_resolved(&Bench::provider(), &known)
+                .await
+                .unwrap();
+            assert_eq!(known, [false; 3], "{what}");
+            let gone = whole(&folder).await;
+            // Note, reference and actor of the acceptance, note and actor of the act, and the subject where it was
+            // there when the outcome was recorded.
+            let subject = u64::from(erased_at != JobState::Running);
+            assert_eq!(gone, 5 + subject, "{what}");
+            drop((store, folder));
+            let again = place.folder(Arc::new(SystemClock));
+            assert_eq!(whole(&again).await, gone, "{what}");
+            for value in ["ann", ALIAS, "4f1c-77", "maria", "left the company", "hr-7"] {
+                assert!(!place.holds(value), "{what}: {value}");
+            }
+        }
     }
 }
