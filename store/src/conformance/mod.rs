@@ -2,6 +2,7 @@
 //!
 //! An implementation supplies a [`Place`]; [`store_conformance!`](crate::store_conformance) makes a test of each case.
 
+pub mod between;
 pub mod crash;
 pub mod intake;
 pub mod record;
@@ -53,6 +54,11 @@ macro_rules! store_conformance {
             intake::refusals_of_the_plan_are_counted
             intake::a_dropped_plan_leaves_nothing
             intake::another_process_orders_while_one_works
+            between::a_job_taken_over_is_the_others
+            between::a_job_claimed_twice_is_settled_once
+            between::what_became_of_an_order_meanwhile_holds
+            between::evidence_read_by_another_is_in
+            between::a_success_of_another_is_heard_of
             crash::a_dead_workers_jobs_are_rescued
             crash::cancelling_during_a_run_loses_nothing
             crash::a_half_done_cancellation_is_finished

@@ -38,7 +38,8 @@ impl StateFolder {
     /// # Errors
     /// [`StoreError::Corrupt`] when the database is empty, or gone while the key is still there: nothing is made then.
     /// [`StoreError::Foreign`] when the folder was made for the other purpose, [`StoreError::Unsafe`] when a setting
-    /// that durability or secrecy rests on is not as it must be, and what the disk says.
+    /// that durability or secrecy rests on is not as it must be, or when an older `rescind` works on a folder that this one
+    /// must change first, and what the disk says.
     #[expect(
         clippy::needless_pass_by_value,
         reason = "a purpose is said once, by a literal"
@@ -83,7 +84,14 @@ impl StateFolder {
         }
         let signer = key::load_or_make(&key)?;
         let public_key = signer.named();
-        let store = SqliteStore::open(&database, purpose, Arc::new(signer), Arc::clone(&clock))?;
+        let lock = path.join(LOCK);
+        let alone = || {
+            lock::try_lock(&lock, clock.now())
+                .map_err(|error| failed("lock", &lock, &error))?
+                .map_err(|holder| works_on_it(&holder))
+        };
+        let signer = Arc::new(signer);
+        let store = SqliteStore::open(&database, purpose, signer, Arc::clone(&clock), alone)?;
         Ok(Self {
             path: path.to_owned(),
             store: Arc::new(store),
@@ -126,6 +134,16 @@ fn lost(database: &Path, how: &str) -> StoreError {
     StoreError::Corrupt(format!(
         "{} {how}; put the state folder back from a copy, or name another one",
         database.display()
+    ))
+}
+
+/// Why a folder cannot be taken to a newer schema now.
+fn works_on_it(holder: &LockHolder) -> StoreError {
+    let LockHolder { pid, since } = holder;
+    let since = since.strftime("%F %T UTC");
+    StoreError::Unsafe(format!(
+        "process {pid} works on this state folder since {since}, and this version of rescind must change the folder's \
+         form first; let that process end, then try again"
     ))
 }
 

@@ -1,13 +1,12 @@
 //! From pending to running, and back to pending from waiting.
 
-use rescind_core::audit::entry;
 use rescind_core::id::{ProviderName, Token};
 use rescind_core::job::{JobState, Resolved};
 use rescind_core::store::{Claim, Claimed, ReadyJob};
-use rusqlite::{CachedStatement, Connection, ErrorCode, OptionalExtension as _, Row};
+use rusqlite::{CachedStatement, Connection, ErrorCode, OptionalExtension as _};
 
 use super::rows::{READY, job_id, job_key, micros, ready};
-use super::running::{Account, Running};
+use super::running::{OPEN_JOB, OpenJob};
 use super::txn::Txn;
 use super::writer::Outcome;
 use jiff::Timestamp;
@@ -21,64 +20,16 @@ struct Statements<'c> {
 impl<'c> Statements<'c> {
     fn prepare(conn: &'c Connection) -> Outcome<Self> {
         Ok(Self {
-            pending: conn.prepare_cached(
-                "SELECT o.token, o.attempts, o.binding, j.scope IS NULL, o.started_at, j.subject, j.alias, j.salt,
-                   coalesce(o.resolved_id, j.resolved_id), coalesce(o.resolved_name, j.resolved_name),
-                   j.resolved_name IS NOT NULL
-                 FROM open o JOIN job j ON j.id = o.id
-                 WHERE o.id = ?1 AND o.state = 0 AND o.provider = ?2",
-            )?,
+            pending: conn.prepare_cached(&format!(
+                "SELECT {OPEN_JOB} FROM open o JOIN job j ON j.id = o.id
+                 WHERE o.id = ?1 AND o.state = 0 AND o.provider = ?2"
+            ))?,
             start: conn.prepare_cached(
                 "UPDATE open SET state = 1, token = ?2, calls = ?3, account = ?4, started_at = ?5,
                    resolved_id = ?6, resolved_name = ?7
                  WHERE id = ?1 AND state = 0",
             )?,
         })
-    }
-}
-
-/// A pending job, as its rows say.
-struct Pending {
-    token: i64,
-    attempts: u32,
-    binding: i64,
-    /// Whether it ends everything.
-    whole: bool,
-    started_at: Option<i64>,
-    subject: Option<String>,
-    alias: Option<String>,
-    salt: Vec<u8>,
-    account: Account,
-    /// Whether planning has left a name, which every later one must then be told apart from.
-    has_planned_name: bool,
-}
-
-impl Pending {
-    fn read(row: &Row<'_>) -> rusqlite::Result<Self> {
-        Ok(Self {
-            token: row.get(0)?,
-            attempts: row.get(1)?,
-            binding: row.get(2)?,
-            whole: row.get(3)?,
-            started_at: row.get(4)?,
-            subject: row.get(5)?,
-            alias: row.get(6)?,
-            salt: row.get(7)?,
-            account: Account {
-                id: row.get(8)?,
-                name: row.get(9)?,
-            },
-            has_planned_name: row.get(10)?,
-        })
-    }
-
-    /// Takes in whom a claim is about.
-    fn resolve(&mut self, resolved: &Resolved) {
-        let said = !self.has_planned_name && self.subject.as_ref() == Some(&resolved.name);
-        self.account = Account {
-            id: Some(resolved.id.clone()),
-            name: (!said).then(|| resolved.name.clone()),
-        };
     }
 }
 
@@ -101,7 +52,7 @@ impl Txn<'_> {
         let id = job_id(claim.job);
         let pending = statements
             .pending
-            .query_row((id, provider), Pending::read)
+            .query_row((id, provider), OpenJob::read)
             .optional()?;
         let Some(mut pending) = pending else {
             return Ok(Claimed::Lost);
@@ -172,18 +123,11 @@ impl Txn<'_> {
             }
         }
         let attempts = pending.attempts;
-        let running = Running {
+        let running = OpenJob {
             token,
-            provider,
-            binding: pending.binding,
-            attempts,
             calls: claim.calls,
-            whole: pending.whole,
             started_at,
-            account: pending.account,
-            subject: pending
-                .subject
-                .map(|subject| entry::commit("subject", &pending.salt, &subject)),
+            ..pending
         };
         self.memory.runs.begin(claim.job.as_u64(), running);
         Ok(Claimed::Running {
@@ -222,7 +166,7 @@ impl Txn<'_> {
         account: i64,
         known: Option<u64>,
         resolved: &Resolved,
-        pending: &Pending,
+        pending: &OpenJob,
     ) {
         let job = claim.job.as_u64();
         let seen = &mut self.memory.seen;

@@ -13,13 +13,23 @@ const MIGRATIONS: &[&str] = &[include_str!("schema.sql"), include_str!("leaner.s
 /// How long one statement waits for another process, in milliseconds. Those hold the lock for one chunk at a time.
 const BUSY_MS: i32 = 20_000;
 
-/// Opens the writer's connection, making and migrating the database.
-pub(super) fn open_writer(path: &Path, purpose: &Purpose) -> Result<Connection, StoreError> {
+/// So often is a migration tried while somebody works on the database, and so long lies between: whoever migrates it at
+/// this moment ends within that, or holds the database and is waited for.
+const TRIES: u32 = 20;
+const BETWEEN: Duration = Duration::from_millis(50);
+
+/// Opens the writer's connection, making and migrating the database. `alone` keeps others from working on it while it is
+/// migrated, and is not asked where there is nothing to migrate.
+pub(super) fn open_writer<L>(
+    path: &Path,
+    purpose: &Purpose,
+    alone: impl Fn() -> Result<L, StoreError>,
+) -> Result<Connection, StoreError> {
     check_version(rusqlite::version_number())?;
     let mut conn = connect(path, OpenFlags::default())?;
     to_wal(&conn)?;
     check_settings(&conn)?;
-    migrate(&mut conn)?;
+    migrate(&mut conn, alone)?;
     settle_purpose(&mut conn, purpose)?;
     Ok(conn)
 }
@@ -31,7 +41,7 @@ pub(crate) fn make(path: &Path, purpose: &Purpose) -> Result<(), StoreError> {
     let mut conn = connect(path, OpenFlags::default())?;
     conn.pragma_update(None, "synchronous", "OFF")
         .map_err(from_sql)?;
-    migrate(&mut conn)?;
+    migrate(&mut conn, || Ok(()))?;
     settle_purpose(&mut conn, purpose)?;
     to_wal(&conn)?;
     conn.close().map_err(|(_, error)| from_sql(error))
@@ -115,24 +125,63 @@ fn check_settings(conn: &Connection) -> Result<(), StoreError> {
     Ok(())
 }
 
-fn migrate(conn: &mut Connection) -> Result<(), StoreError> {
-    let txn = conn
-        .transaction_with_behavior(TransactionBehavior::Immediate)
-        .map_err(from_sql)?;
-    let version: usize = txn
-        .pragma_query_value(None, "user_version", |row| row.get(0))
-        .map_err(from_sql)?;
-    if version > MIGRATIONS.len() {
-        return Err(StoreError::Unsafe(
-            "the state folder was written by a newer rescind; use that one".to_owned(),
-        ));
+/// Takes the schema to its newest version, in one transaction. A process that works meanwhile would go on reading rows as
+/// they were before, so there must be none.
+fn migrate<L>(
+    conn: &mut Connection,
+    alone: impl Fn() -> Result<L, StoreError>,
+) -> Result<(), StoreError> {
+    let mut tries = 0;
+    while migrations_left(conn)? > 0 {
+        let held = alone();
+        let txn = conn
+            .transaction_with_behavior(TransactionBehavior::Immediate)
+            .map_err(from_sql)?;
+        let left = migrations_left(&txn)?;
+        match held {
+            Ok(_held) => {
+                for migration in &MIGRATIONS[MIGRATIONS.len() - left..] {
+                    txn.execute_batch(migration).map_err(from_sql)?;
+                }
+                txn.pragma_update(None, "user_version", MIGRATIONS.len())
+                    .map_err(from_sql)?;
+                return txn.commit().map_err(from_sql);
+            }
+            // Whoever holds it may have begun to migrate just now.
+            Err(error) if left > 0 && tries == TRIES => return Err(error),
+            Err(_) => {
+                drop(txn);
+                tries += 1;
+                std::thread::sleep(BETWEEN);
+            }
+        }
     }
-    for migration in &MIGRATIONS[version..] {
-        txn.execute_batch(migration).map_err(from_sql)?;
+    Ok(())
+}
+
+/// How many steps the schema is behind the newest version.
+fn migrations_left(conn: &Connection) -> Result<usize, StoreError> {
+    let version = schema_version(conn)?;
+    MIGRATIONS.len().checked_sub(version).ok_or_else(newer)
+}
+
+/// Refuses to go on once another process has taken the schema further: what this one reads and writes would no longer be
+/// what it takes it for.
+pub(super) fn check_schema(conn: &Connection) -> Result<(), StoreError> {
+    if schema_version(conn)? == MIGRATIONS.len() {
+        return Ok(());
     }
-    txn.pragma_update(None, "user_version", MIGRATIONS.len())
-        .map_err(from_sql)?;
-    txn.commit().map_err(from_sql)
+    Err(newer())
+}
+
+fn schema_version(conn: &Connection) -> Result<usize, StoreError> {
+    conn.prepare_cached("PRAGMA user_version")
+        .and_then(|mut version| version.query_row([], |row| row.get(0)))
+        .map_err(from_sql)
+}
+
+fn newer() -> StoreError {
+    StoreError::Unsafe("the state folder was written by a newer rescind; use that one".to_owned())
 }
 
 /// The first to open a folder says what it is for; afterwards it is for nothing else.
@@ -215,7 +264,7 @@ mod tests {
              PRAGMA user_version = 1;",
         )
         .unwrap();
-        migrate(&mut conn).unwrap();
+        migrate(&mut conn, || Ok(())).unwrap();
         let mut rows = conn
             .prepare("SELECT evidence, provider, binding, proof_due, reads FROM done ORDER BY id")
             .unwrap();
@@ -231,10 +280,29 @@ mod tests {
     }
 
     #[test]
+    fn whoever_holds_an_old_database_for_a_moment_is_waited_for() {
+        let mut conn = Connection::open_in_memory().unwrap();
+        conn.execute_batch(MIGRATIONS[0]).unwrap();
+        conn.pragma_update(None, "user_version", 1).unwrap();
+        let asked = std::cell::Cell::new(0);
+        let alone = || {
+            asked.set(asked.get() + 1);
+            if asked.get() < 3 {
+                return Err(StoreError::Unsafe("somebody works on it".to_owned()));
+            }
+            Ok(())
+        };
+        migrate(&mut conn, alone).unwrap();
+        migrate(&mut conn, alone).unwrap();
+        assert_eq!(asked.get(), 3, "nobody is asked when nothing is left");
+        assert!(check_schema(&conn).is_ok());
+    }
+
+    #[test]
     fn every_setting_is_as_it_must_be() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("db");
-        let conn = open_writer(&path, &Purpose { sandbox: true }).unwrap();
+        let conn = open_writer(&path, &Purpose { sandbox: true }, || Ok(())).unwrap();
         assert!(check_settings(&conn).is_ok());
         conn.pragma_update(None, "synchronous", "NORMAL").unwrap();
         assert!(matches!(check_settings(&conn), Err(StoreError::Unsafe(_))));

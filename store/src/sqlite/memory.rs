@@ -8,6 +8,7 @@ use rescind_core::audit::tree::Frontier;
 use rescind_core::store::StoreError;
 use rusqlite::{Connection, OptionalExtension as _};
 
+use super::connection::check_schema;
 use super::rows::order_id;
 use super::running::{Proofs, Runs};
 use super::seen::Seen;
@@ -54,8 +55,10 @@ pub(super) struct Memory {
 
 impl Memory {
     pub(super) fn load(conn: &Connection) -> Outcome<Self> {
+        let data_version = data_version(conn)?;
+        check_schema(conn).map_err(Fault::Fatal)?;
         Ok(Self {
-            data_version: data_version(conn)?,
+            data_version,
             orders: HashMap::new(),
             providers: HashMap::new(),
             seen: Seen::load(conn)?,
@@ -73,6 +76,7 @@ impl Memory {
     pub(super) fn refresh(&mut self, conn: &Connection) -> Outcome<()> {
         let now = data_version(conn)?;
         if now != self.data_version {
+            check_schema(conn).map_err(Fault::Fatal)?;
             self.data_version = now;
             self.orders.clear();
             self.runs.clear();

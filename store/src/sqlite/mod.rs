@@ -57,13 +57,15 @@ pub struct SqliteStore {
 }
 
 impl SqliteStore {
-    pub(crate) fn open(
+    /// `alone` keeps others from working on the database while its schema is taken further.
+    pub(crate) fn open<L>(
         path: &Path,
         purpose: &Purpose,
         signer: Arc<dyn Signer>,
         clock: Arc<dyn Clock>,
+        alone: impl Fn() -> Result<L, StoreError>,
     ) -> Result<Self, StoreError> {
-        let conn = connection::open_writer(path, purpose)?;
+        let conn = connection::open_writer(path, purpose, alone)?;
         let memory = Memory::load(&conn).map_err(|fault| match fault {
             Fault::Refused(error) | Fault::Fatal(error) => error,
         })?;
@@ -92,7 +94,8 @@ impl SqliteStore {
         })
     }
 
-    /// Opens a database where SQLite finds it under this name: on another file layer, for one.
+    /// Opens a database where SQLite finds it under this name: on another file layer, for one. Nobody else may work on
+    /// it.
     ///
     /// # Errors
     /// As those of a state folder, as far as they are about the database.
@@ -104,7 +107,7 @@ impl SqliteStore {
         clock: Arc<dyn Clock>,
         checkpoint_copy: Option<&Path>,
     ) -> Result<Self, StoreError> {
-        let store = Self::open(database, purpose, signer, clock)?;
+        let store = Self::open(database, purpose, signer, clock, || Ok(()))?;
         if let Some(copy) = checkpoint_copy {
             store.set_checkpoint_copy(copy);
         }
@@ -167,7 +170,8 @@ impl SqliteStore {
             };
             // One snapshot for all that the caller sees.
             conn.execute_batch("BEGIN").map_err(connection::from_sql)?;
-            let result = run(&conn);
+            // To ask whether anybody has written since would cost as much as this.
+            let result = connection::check_schema(&conn).and_then(|()| run(&conn));
             conn.execute_batch("COMMIT").map_err(connection::from_sql)?;
             let mut readers = readers.lock().expect("nobody panics while holding it");
             if readers.len() < READERS {

@@ -12,7 +12,7 @@ use serde_json::Value;
 
 use super::ledger::Draft;
 use super::rows::{evidence_number, job_id, micros, state_name, state_number, why_number};
-use super::running::{Account, Proof, Running};
+use super::running::{OPEN_JOB, OpenJob, Proof};
 use super::story::{is_shareable, text};
 use super::txn::Txn;
 use super::writer::{Fault, Outcome};
@@ -154,7 +154,10 @@ impl Txn<'_> {
         }
 
         let provider = self.memory.provider_name(self.conn, running.provider)?;
-        let committed = running.subject.map(|subject| [("subject", subject)]);
+        let committed = running
+            .subject
+            .as_ref()
+            .map(|subject| [("subject", entry::commit("subject", &running.salt, subject))]);
         self.append(&Draft {
             action: "job_settled",
             order: order.as_ref().map(|order| order.id.as_str()),
@@ -173,38 +176,19 @@ impl Txn<'_> {
     }
 
     /// What the rows say of a running job that this process does not remember.
-    fn running_job(&self, job: JobKey, token: i64) -> Outcome<Option<Running>> {
+    fn running_job(&self, job: JobKey, token: i64) -> Outcome<Option<OpenJob>> {
         Ok(self
             .conn
-            .prepare_cached(
-                "SELECT o.provider, o.binding, o.attempts, o.calls, j.scope IS NULL, o.started_at,
-                   coalesce(o.resolved_id, j.resolved_id), coalesce(o.resolved_name, j.resolved_name),
-                   j.subject, j.salt
-                 FROM open o JOIN job j ON j.id = o.id WHERE o.id = ?1 AND o.state = 1 AND o.token = ?2",
-            )?
-            .query_row((job_id(job), token), |row| {
-                let subject: Option<String> = row.get(8)?;
-                let salt: Vec<u8> = row.get(9)?;
-                Ok(Running {
-                    token,
-                    provider: row.get(0)?,
-                    binding: row.get(1)?,
-                    attempts: row.get(2)?,
-                    calls: row.get(3)?,
-                    whole: row.get(4)?,
-                    started_at: row.get(5)?,
-                    account: Account {
-                        id: row.get(6)?,
-                        name: row.get(7)?,
-                    },
-                    subject: subject.map(|subject| entry::commit("subject", &salt, &subject)),
-                })
-            })
+            .prepare_cached(&format!(
+                "SELECT {OPEN_JOB} FROM open o JOIN job j ON j.id = o.id
+                 WHERE o.id = ?1 AND o.state = 1 AND o.token = ?2"
+            ))?
+            .query_row((job_id(job), token), OpenJob::read)
             .optional()?)
     }
 
     /// Writes a job that is to come back, if it still runs under its token.
-    fn put_back(&self, settled: &Settled, state: JobState, running: &Running) -> Outcome<bool> {
+    fn put_back(&self, settled: &Settled, state: JobState, running: &OpenJob) -> Outcome<bool> {
         let (due, why) = match &settled.settlement.next {
             Next::Waiting { until, why } => (Some(micros(*until)), Some(why_number(*why))),
             Next::Parked if settled.settlement.unknown => {
@@ -235,7 +219,7 @@ impl Txn<'_> {
         &mut self,
         settled: &Settled,
         state: JobState,
-        running: &Running,
+        running: &OpenJob,
         statements: &mut Statements<'_>,
     ) -> Outcome<bool> {
         let job = settled.settlement.job;
@@ -258,7 +242,7 @@ impl Txn<'_> {
         };
         let detail = &settled.settlement.detail;
         let story = match &settled.detail {
-            None => self.memory.stories.of(self.conn, detail)?,
+            None => self.memory.stories.of(self.conn, detail, running)?,
             Some(_) => None,
         };
         let told = match (&settled.detail, story) {

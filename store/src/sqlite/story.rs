@@ -2,16 +2,19 @@
 //!
 //! The sentences about what remains after a success are the same for nearly everybody, and longer than all the rest of
 //! a row. A story is kept on its own when it is told for the second time: those that are told once stay in their rows,
-//! and the table stays small whatever a provider answers.
+//! and the table stays small whatever a provider answers. One that names somebody stays in its row, too: it goes when that
+//! row goes.
 
 use std::collections::{HashMap, HashSet};
 use std::hash::{BuildHasher as _, RandomState};
 
 use rescind_core::report::Detail;
 use rescind_core::store::StoreError;
+use rescind_core::subject::fold;
 use rusqlite::{Connection, OptionalExtension as _};
 
 use super::rows::{micros, time};
+use super::running::OpenJob;
 use super::writer::{Fault, Outcome};
 
 /// So many stories are remembered.
@@ -49,6 +52,25 @@ pub(super) fn is_shareable(detail: &Detail) -> bool {
     provider_time.is_none_or(|at| time(micros(at)).is_ok_and(|kept| kept == at))
 }
 
+/// Whether a story's words, which are a connector's, hold an address, or one of the ways this job's person is known by.
+/// Such a story must not outlive the job it is about.
+fn names_somebody(detail: &Detail, job: &OpenJob) -> bool {
+    let known: Vec<String> = [&job.subject, &job.alias, &job.account.id, &job.account.name]
+        .into_iter()
+        .flatten()
+        .map(|name| fold(name))
+        .filter(|name| !name.is_empty())
+        .collect();
+    let steps = detail.steps.iter();
+    let words = steps.flat_map(|step| [Some(&step.name), step.note.as_ref()]);
+    let left = detail.residual.iter().map(|residual| &residual.what);
+    words.flatten().chain(left).any(|text| {
+        let text = fold(text);
+        let holds = |name: &str| text.contains(name);
+        holds("@") || holds("%40") || known.iter().any(|name| holds(name))
+    })
+}
+
 fn is_same(one: &Detail, other: &Detail) -> bool {
     (&one.outcome, &one.steps, &one.residual, &one.refusal)
         == (
@@ -65,8 +87,13 @@ pub(super) fn text(detail: &Detail) -> Result<String, StoreError> {
 }
 
 impl Stories {
-    /// The number of a detail's story, if it is worth one. The detail must be shareable.
-    pub(super) fn of(&mut self, conn: &Connection, detail: &Detail) -> Outcome<Option<i64>> {
+    /// The number of a detail's story, if it is worth one and names nobody. The detail must be shareable.
+    pub(super) fn of(
+        &mut self,
+        conn: &Connection,
+        detail: &Detail,
+        job: &OpenJob,
+    ) -> Outcome<Option<i64>> {
         if let Some(id) = self.at(self.last, detail) {
             return Ok(Some(id));
         }
@@ -81,6 +108,10 @@ impl Stories {
         {
             self.last = *place;
             return Ok(Some(id));
+        }
+        // Looked at until it is kept: the words that nearly everybody's attempts have cost no second look.
+        if names_somebody(detail, job) {
+            return Ok(None);
         }
         if self.once.len() >= MOST {
             self.once.clear();

@@ -99,6 +99,7 @@ fn again(error: &StoreError) -> StoreError {
     match error {
         StoreError::Full => StoreError::Full,
         StoreError::Corrupt(what) => StoreError::Corrupt(what.clone()),
+        StoreError::Unsafe(what) => StoreError::Unsafe(what.clone()),
         other => StoreError::Io(match other {
             StoreError::Io(what) => what.clone(),
             other => other.to_string(),

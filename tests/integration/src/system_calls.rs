@@ -1,7 +1,7 @@
 //! What a run asked of the operating system, in order, as `strace` saw it: which pages of the database's log were
 //! durable when a request left and when something was told.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
@@ -14,7 +14,8 @@ const FRAME_HEAD: usize = 24;
 
 /// The same command, watched: its calls go to a file, with every byte in hexadecimal.
 pub fn watched(command: &Command, trace: &Path) -> Command {
-    let calls = "trace=fsync,fdatasync,pwrite64,write,writev,sendto,sendmsg,link,linkat,mkdir";
+    let calls = "trace=fsync,fdatasync,pwrite64,write,writev,ftruncate,sendto,sendmsg,link,linkat,rename,renameat,\
+                 renameat2,mkdir";
     let mut watched = Command::new(STRACE);
     watched
         .args(["-f", "-y", "-xx", "-s", "65536", "-e", calls, "-o"])
@@ -103,6 +104,26 @@ impl Call {
         matches!(self.name.as_str(), "fsync" | "fdatasync")
     }
 
+    fn is_change(&self) -> bool {
+        let changes = ["pwrite64", "write", "writev", "ftruncate"];
+        self.begins && self.file.starts_with('/') && changes.contains(&self.name.as_str())
+    }
+
+    /// What a file made aside was called, and the name it gets.
+    fn named(&self, home: &Path) -> Option<(PathBuf, PathBuf)> {
+        let names = self.name.starts_with("link") || self.name.starts_with("rename");
+        let paths = self.begins.then(|| self.paths(home)).filter(|_| names)?;
+        let [aside, name] = <[PathBuf; 2]>::try_from(paths).ok()?;
+        Some((aside, name))
+    }
+
+    /// All that is quoted, as paths of a process that was started in `home`.
+    fn paths(&self, home: &Path) -> Vec<PathBuf> {
+        let paths = String::from_utf8_lossy(&self.bytes).into_owned();
+        let path = |path: &str| home.join(path.trim_start_matches("./"));
+        paths.split('\n').map(path).collect()
+    }
+
     fn is_to_log(&self) -> bool {
         self.file.ends_with("/rescind.db-wal")
     }
@@ -181,6 +202,31 @@ impl Log {
     }
 }
 
+/// Files whose content is durable as it is seen.
+#[derive(Debug, Default)]
+struct Whole {
+    files: BTreeSet<PathBuf>,
+    /// Syncs under way, by process: the file, unless it was changed since.
+    syncing: BTreeMap<String, PathBuf>,
+}
+
+impl Whole {
+    fn take(&mut self, call: &Call) {
+        let file = PathBuf::from(&call.file);
+        if call.is_change() {
+            self.syncing.retain(|_, syncing| *syncing != file);
+            self.files.remove(&file);
+        } else if call.is_sync() {
+            if call.begins {
+                self.syncing.insert(call.process.clone(), file);
+            }
+            if call.ends {
+                self.files.extend(self.syncing.remove(&call.process));
+            }
+        }
+    }
+}
+
 /// Checks the order of things in a run that revoked `people`, one after the other, with a state folder that it made
 /// itself below `home`, where it was started.
 ///
@@ -188,21 +234,29 @@ impl Log {
 /// The first line that came too early, and before what.
 pub fn check(lines: &[String], people: usize, home: &Path) -> Result<(), String> {
     let mut log = Log::default();
+    let mut whole = Whole::default();
     let mut sent = 0;
     let mut told = false;
+    let mut made = false;
     // What was made and whose name is not synced yet.
     let mut unnamed: Vec<PathBuf> = Vec::new();
     for (number, line) in lines.iter().enumerate() {
         let Some(call) = Call::of(line) else { continue };
         let early = |what: &str| Err(format!("line {}: {what}", number + 1));
         log.take(&call);
-        if call.is_sync() {
+        whole.take(&call);
+        if let Some((aside, name)) = call.named(home) {
+            if !whole.files.contains(&aside) {
+                let name = name.display();
+                return early(&format!("{name} was named before its content was durable"));
+            }
+            made |= is_database(&name);
+            unnamed.push(name);
+        } else if call.is_sync() {
             // Nothing but the name is waited for, so the sync's end need not be seen.
             unnamed.retain(|made| made.parent() != Some(Path::new(&call.file)));
-        } else if call.begins && (call.name.starts_with("link") || call.name == "mkdir") {
-            let paths = String::from_utf8_lossy(&call.bytes).into_owned();
-            let made = paths.rsplit('\n').next().unwrap_or_default();
-            unnamed.push(home.join(made.trim_start_matches("./")));
+        } else if call.begins && call.name == "mkdir" {
+            unnamed.extend(call.paths(home));
         } else if call.is_revocation() {
             sent += 1;
             if log.entries("attempts_started") < sent {
@@ -221,6 +275,9 @@ pub fn check(lines: &[String], people: usize, home: &Path) -> Result<(), String>
             }
         }
     }
+    if !made {
+        return Err("no database was made aside and named".to_owned());
+    }
     let durable = (log.entries("attempts_started"), log.entries("job_settled"));
     if (sent, told, durable) != (people, true, (people, people)) {
         return Err(format!(
@@ -230,9 +287,13 @@ pub fn check(lines: &[String], people: usize, home: &Path) -> Result<(), String>
     Ok(())
 }
 
-/// Two traces that tell a lie: the sync that the first revocation had to wait for comes after it, and so with the
-/// report.
-pub fn doctored(lines: &[String], people: usize) -> Vec<Vec<String>> {
+fn is_database(path: &Path) -> bool {
+    path.ends_with("rescind.db")
+}
+
+/// Four traces that tell a lie: the sync that the first revocation had to wait for comes after it, and so with the
+/// report, and with the name of the database; and the folder that this name is in is never synced.
+pub fn doctored(lines: &[String], people: usize, home: &Path) -> Vec<Vec<String>> {
     let swapped = |action: &str, entries: usize, early: fn(&Call) -> bool| {
         let early = lines
             .iter()
@@ -248,9 +309,32 @@ pub fn doctored(lines: &[String], people: usize) -> Vec<Vec<String>> {
         lie.swap(synced, early);
         (synced < early).then_some(lie)
     };
+    let calls: Vec<Option<Call>> = lines.iter().map(|line| Call::of(line)).collect();
+    let named = calls.iter().enumerate().find_map(|(line, call)| {
+        let (aside, name) = call.as_ref()?.named(home)?;
+        is_database(&name).then_some((line, aside, name))
+    });
+    let syncs = |call: &Option<Call>, file: &Path| {
+        let syncs = |call: &Call| call.begins && call.is_sync() && Path::new(&call.file) == file;
+        call.as_ref().is_some_and(syncs)
+    };
+    let hasty = named.as_ref().and_then(|(line, aside, _)| {
+        let synced = calls[..*line].iter().rposition(|call| syncs(call, aside))?;
+        let mut lie = lines.to_vec();
+        lie.swap(synced, *line);
+        Some(lie)
+    });
+    let nameless = named.as_ref().and_then(|(_, _, name)| {
+        let folder = name.parent()?;
+        let kept = lines.iter().zip(&calls);
+        let kept = kept.filter(|(_, call)| !syncs(call, folder));
+        Some(kept.map(|(line, _)| line.clone()).collect())
+    });
     let lies = [
         swapped("attempts_started", 1, Call::is_revocation),
         swapped("job_settled", people, Call::is_report),
+        hasty,
+        nameless,
     ];
     lies.into_iter().flatten().collect()
 }

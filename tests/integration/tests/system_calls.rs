@@ -47,11 +47,17 @@ async fn a_sync_precedes_every_revocation_and_the_report() {
     let people = PEOPLE as usize;
     assert_eq!(check(&lines, people, desk.path()), Ok(()));
 
-    // A trace with two lines swapped is refused.
-    let lies = doctored(&lines, people);
-    assert_eq!(lies.len(), 2);
-    for lie in lies {
-        let refused = check(&lie, people, desk.path()).expect_err("it lies");
-        assert!(refused.contains("durable"), "{refused}");
+    // A trace with two lines swapped, or without a sync, is refused.
+    let lies = doctored(&lines, people, desk.path());
+    let wrong = [
+        "a revocation left before its intent was durable",
+        "the report was told before the outcomes were durable",
+        "rescind.db was named before its content was durable",
+        "a revocation left before the name of",
+    ];
+    assert_eq!(lies.len(), wrong.len());
+    for (lie, wrong) in lies.iter().zip(wrong) {
+        let refused = check(lie, people, desk.path()).expect_err("it lies");
+        assert!(refused.contains(wrong), "{refused}");
     }
 }
