@@ -62,6 +62,7 @@ struct Inner {
     vendor_code: Option<String>,
     vendor_request_id: Option<String>,
     lane_fault: bool,
+    panicked: bool,
     source: Option<Box<dyn StdError + Send + Sync>>,
 }
 
@@ -85,8 +86,21 @@ impl Error {
             vendor_code: None,
             vendor_request_id: None,
             lane_fault: false,
+            panicked: false,
             source: None,
         }))
+    }
+
+    /// A call that panicked: an answer that nobody understands, and none of the provider's.
+    pub(crate) fn panicked(operation: &'static str, retry: Retry) -> Self {
+        let mut error = Self::new(
+            ErrorKind::InvalidResponse,
+            retry,
+            operation,
+            "the connector panicked",
+        );
+        error.0.panicked = true;
+        error
     }
 
     /// What the person should do.
@@ -141,8 +155,14 @@ impl Error {
             vendor_code: inner.vendor_code.clone(),
             vendor_request_id: inner.vendor_request_id.clone(),
             lane_fault: inner.lane_fault,
+            panicked: inner.panicked,
             source: None,
         }))
+    }
+
+    /// Whether it says nothing about the provider: our side broke.
+    pub(crate) fn has_panicked(&self) -> bool {
+        self.0.panicked
     }
 
     /// The kind.

@@ -101,13 +101,13 @@ pub(super) async fn make_all(calls: Vec<Call>) {
 impl Drop for Call {
     fn drop(&mut self) {
         // One that panics each time must come to an end, as an answer that nobody understands.
-        let (kind, what) = if std::thread::panicking() {
-            (ErrorKind::InvalidResponse, "the call panicked")
+        let error = if std::thread::panicking() {
+            Error::panicked("revoke", Retry::OutcomeUnknown)
         } else {
             let dropped = "the call was dropped before its answer came";
-            (ErrorKind::Cancelled, dropped)
+            let retry = Retry::OutcomeUnknown;
+            Error::new(ErrorKind::Cancelled, retry, "revoke", dropped)
         };
-        let error = Error::new(kind, Retry::OutcomeUnknown, "revoke", what);
         self.end(Err(error));
     }
 }

@@ -205,6 +205,7 @@ pub(super) fn verdict_of(error: &Error, subject: u64) -> Verdict {
             error: error.to_record(),
         },
         (ErrorKind::Cancelled, _) => Verdict::Neutral,
+        _ if error.has_panicked() => Verdict::Neutral,
         // The provider is there and answers, however strangely.
         _ => Verdict::Heard,
     }
@@ -295,6 +296,14 @@ mod tests {
     use crate::report::Ended;
 
     const SAFE: Retry = Retry::Safe { after: None };
+
+    #[test]
+    fn a_panic_says_nothing_about_the_provider() {
+        let verdict = verdict_of(&Error::panicked("resolve", SAFE), 0);
+        assert!(matches!(verdict, Verdict::Neutral), "{verdict:?}");
+        let strange = Error::new(ErrorKind::InvalidResponse, SAFE, "resolve", "no JSON");
+        assert!(matches!(verdict_of(&strange, 0), Verdict::Heard));
+    }
 
     fn failure(step: &str, kind: ErrorKind, retry: Retry) -> ItemFailure {
         ItemFailure::new(step, None, Error::new(kind, retry, "end", "scripted"))

@@ -25,8 +25,9 @@ use crate::layer::Protection as _;
 use crate::report::OutcomeName;
 use crate::store::StoreError;
 
-/// The most claims in one commit.
-const MOST_CLAIMS: usize = 256;
+/// The most claims in one commit: a multiple of the calls that share a task, or each group ends with a batch that is not
+/// full.
+const MOST_CLAIMS: usize = 12 * CALLS_OF_A_TASK;
 
 /// So many groups of claims wait for the store at once. At a slow pace each group is a single person, and a few of them
 /// outlast a sync; at full speed the groups grow while these are under way.

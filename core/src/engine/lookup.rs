@@ -12,7 +12,7 @@ use super::evidence::is_past;
 use super::feed::with_account;
 use super::queue::{Queue, Work};
 use super::reads::{is_down, is_strange};
-use super::settle::MAX_ATTEMPTS;
+use super::settle::{MAX_ATTEMPTS, MAX_UNRECOGNISED};
 use crate::clock::later;
 use crate::error::{Error, ErrorKind, Retry};
 use crate::job::{WaitReason, subject_of};
@@ -166,7 +166,12 @@ fn failed(desk: &Desk, work: Work, error: &Error, answered: bool) {
         _ => answered,
     };
     let tries = work.job.attempts + u32::from(used_attempt);
-    let fate = if repeat && tries < MAX_ATTEMPTS {
+    let most = if is_strange(error) {
+        MAX_UNRECOGNISED
+    } else {
+        MAX_ATTEMPTS
+    };
+    let fate = if repeat && tries < most {
         let wait = desk
             .run
             .dice
@@ -267,6 +272,12 @@ async fn check(desk: Arc<Desk>, works: Vec<Work>) -> Result<(), StoreError> {
         Err(error) if error.retry() == Retry::Never && !desk.is_stopped() => {
             for work in works {
                 undecided(&desk, work);
+            }
+        }
+        // An answer, however strange: it must come to an end.
+        Err(error) if is_strange(&error) => {
+            for work in works {
+                judge(&desk, work, Proof::Failed(error.for_another_call()));
             }
         }
         Err(error) => whole_call_failed(&desk, works, &error, |state| &mut state.to_check).await,

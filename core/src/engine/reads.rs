@@ -94,36 +94,45 @@ pub(super) fn is_strange(error: &Error) -> bool {
         )
 }
 
-/// So many strange answers in a row, none understood, and it is not one subject's affair.
-const ALL_STRANGE: usize = 3;
-
 /// Asks about each subject alone, where the answer about all of them made no sense: whoever it was takes nobody along.
 /// `ask` is one call, and `fails` what its failure means for the subject.
 ///
 /// # Errors
-/// When the answers about single ones make no sense either, or nobody could be asked.
+/// When the first, the last and the one in the middle all fail in the same way, alone as well: then it is not one
+/// subject's affair, and the others are not asked. And when a person must act.
 pub(super) async fn each_alone<'a, A, T>(
     asked: &'a [A],
     ask: impl Fn(&'a [A]) -> BoxFuture<'a, Result<Vec<T>, Error>>,
     fails: fn(Error) -> T,
 ) -> Result<Vec<T>, Error> {
-    let mut answers = Vec::with_capacity(asked.len());
+    let count = asked.len();
+    let mut answers: Vec<Option<T>> = asked.iter().map(|_| None).collect();
     let mut is_understood = false;
-    for one in asked.chunks(1) {
-        match ask(one).await {
-            Ok(answer) => {
+    let (mut strange, mut down) = (0, 0);
+    for i in [0, count - 1, count / 2].into_iter().chain(0..count) {
+        if answers[i].is_some() {
+            continue;
+        }
+        match ask(&asked[i..=i]).await {
+            Ok(mut one) => {
                 is_understood = true;
-                answers.extend(answer);
+                answers[i] = one.pop();
             }
-            Err(error)
-                if is_strange(&error) && (is_understood || answers.len() + 1 < ALL_STRANGE) =>
-            {
-                answers.push(fails(error));
+            Err(error) if is_strange(&error) || is_down(&error) => {
+                if is_strange(&error) {
+                    strange += 1;
+                } else {
+                    down += 1;
+                }
+                if !is_understood && strange.max(down) == count.min(3) {
+                    return Err(error);
+                }
+                answers[i] = Some(fails(error));
             }
             Err(error) => return Err(error),
         }
     }
-    Ok(answers)
+    Ok(answers.into_iter().flatten().collect())
 }
 
 /// Whether a failure is the provider's affair and passes by itself.

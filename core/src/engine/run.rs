@@ -14,6 +14,8 @@ use super::desk::Desk;
 use super::dice::Dice;
 use super::orders::Orders;
 use super::progress::Board;
+use super::reads::is_strange;
+use super::settle::MAX_UNRECOGNISED;
 use super::{
     Ended, EngineError, EngineParts, Goal, Remedy, Stop, dispatch, evidence, feed, protected,
     settle,
@@ -248,10 +250,15 @@ async fn wind_down(run: &Run, tasks: &mut Tasks) -> Result<(), EngineError> {
     Ok(())
 }
 
+/// What to do about a protected list that is answered so that nobody understands it.
+const UNREADABLE: &str = "look the entries of `protected` up in the provider's own console, and write an account's own id \
+    instead of an address that is answered strangely";
+
 /// Keeps the protected list of a lane young while the lane has work.
 async fn protect(desk: Arc<Desk>) -> Result<(), StoreError> {
     let list = desk.member.protected();
     let mut failures = 0;
+    let mut strange = 0;
     loop {
         let age = list.age();
         let wait = match age {
@@ -275,12 +282,17 @@ async fn protect(desk: Arc<Desk>) -> Result<(), StoreError> {
         };
         match looked_up {
             Ok(()) => {
-                failures = 0;
+                (failures, strange) = (0, 0);
                 desk.dispatch.notify_one();
             }
             Err(error) => {
                 failures += 1;
-                if error.retry() == Retry::Never {
+                strange = if is_strange(&error) { strange + 1 } else { 0 };
+                if strange >= MAX_UNRECOGNISED && !list.is_fresh() {
+                    // It does not pass by itself, and nobody can say who is protected.
+                    strange = 0;
+                    desk.stop(&error.for_another_call().with_hint(UNREADABLE));
+                } else if error.retry() == Retry::Never {
                     desk.stop(&error);
                 } else {
                     tracing::warn!(

@@ -25,7 +25,7 @@ use crate::store::{Act, EvidenceDue, Next, Settlement, StoreError};
 pub(super) const MAX_ATTEMPTS: u32 = 8;
 
 /// The same, where the provider's answers were not recognised.
-const MAX_UNRECOGNISED: u32 = 3;
+pub(super) const MAX_UNRECOGNISED: u32 = 3;
 
 /// How long a throttle is where the provider does not say: the lane knows better, and holds the job back.
 const THROTTLED: Duration = Duration::from_secs(1);

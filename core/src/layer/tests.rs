@@ -1,3 +1,4 @@
+use std::pin::Pin;
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicBool, Ordering};
 
@@ -9,7 +10,7 @@ use crate::budget::Cost;
 use crate::context::{Context, LanePort, Observation, Priority};
 use crate::error::{Error, ErrorKind, Retry};
 use crate::provider::{
-    Account, Capabilities, Descriptor, InventoryItem, ItemId, ProbeReport, RevokeRequest,
+    Account, Capabilities, Descriptor, InventoryItem, ItemId, ProbeReport, Proof, RevokeRequest,
     ScopeCapability, ScopeKind,
 };
 use crate::report::{Ended, Outcome, Report, Step};
@@ -121,19 +122,23 @@ struct Stack {
     roles: Roles,
 }
 
+fn settings(inner: &Inner, list: &Arc<List>) -> LayerSettings {
+    LayerSettings::new(
+        inner.descriptor.name.clone(),
+        inner.descriptor.kind.clone(),
+        Duration::from_secs(30),
+        Arc::clone(list) as _,
+        LogKey::random(),
+    )
+}
+
 fn stack(shape: impl FnOnce(&mut Inner)) -> Stack {
     let mut inner = Inner::new();
     shape(&mut inner);
     let inner = Arc::new(inner);
     let list = Arc::new(List::default());
     list.known.store(true, Ordering::Relaxed);
-    let settings = LayerSettings::new(
-        inner.descriptor.name.clone(),
-        inner.descriptor.kind.clone(),
-        Duration::from_secs(30),
-        Arc::clone(&list) as _,
-        LogKey::random(),
-    );
+    let settings = settings(&inner, &list);
     let roles = Roles::new()
         .with_revocation(Arc::clone(&inner) as _)
         .with_inventory(Arc::clone(&inner) as _);
@@ -310,4 +315,41 @@ async fn kind_and_retry_class_stay_as_they_were() {
             .expect_err("scripted");
         assert_eq!((error.kind(), error.retry()), (kind, retry));
     }
+}
+
+/// Works before it answers with a future, and breaks there.
+#[derive(Debug)]
+struct Hasty;
+
+impl Evidence for Hasty {
+    fn read<'me, 'cx, 'ids, 'call>(
+        &'me self,
+        _: &'cx Context,
+        _: &'ids [String],
+    ) -> Pin<Box<dyn Future<Output = Result<Vec<Proof>, Error>> + Send + 'call>>
+    where
+        'me: 'call,
+        'cx: 'call,
+        'ids: 'call,
+        Self: 'call,
+    {
+        panic!("scripted")
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_panic_is_an_answer_that_nobody_understands_and_none_of_the_provider_s() {
+    let settings = settings(&Inner::new(), &Arc::default());
+    let roles = build(Roles::new().with_evidence(Arc::new(Hasty)), &settings);
+    let purse = Purse {
+        takes: Duration::ZERO,
+    };
+    let cx = Context::new(Arc::new(purse));
+    let read = roles.evidence.expect("a role").read(&cx, &[]).await;
+    let error = read.expect_err("it panicked");
+    assert_eq!(
+        (error.kind(), error.retry()),
+        (ErrorKind::InvalidResponse, Retry::Safe { after: None })
+    );
+    assert!(error.has_panicked());
 }

@@ -36,16 +36,16 @@ impl<R: ?Sized> Timeout<R> {
     }
 
     /// A read changes nothing, so giving it up is safe; a call that changes something may have been carried out.
-    async fn bounded<T>(
+    async fn bounded<T, F: Future<Output = Result<T, Error>>>(
         &self,
         cx: &Context,
         operation: &'static str,
         retry: Retry,
-        call: impl Future<Output = Result<T, Error>>,
+        call: impl FnOnce() -> F,
     ) -> Result<T, Error> {
         let started = Instant::now();
-        // A connector keeps what calls share consistent by itself; here nothing is shared.
-        let mut call = pin!(AssertUnwindSafe(call).catch_unwind());
+        // What calls share a connector keeps consistent by itself. It may work before it answers with a future, too.
+        let mut call = pin!(AssertUnwindSafe(async { call().await }).catch_unwind());
         loop {
             let deadline = started + self.settings.timeout + cx.waited();
             if deadline <= Instant::now() {
@@ -58,12 +58,7 @@ impl<R: ?Sized> Timeout<R> {
             }
             tokio::select! {
                 biased;
-                answer = &mut call => return answer.unwrap_or_else(|_| Err(Error::new(
-                    ErrorKind::InvalidResponse,
-                    retry,
-                    operation,
-                    "the connector panicked",
-                ))),
+                answer = &mut call => return answer.unwrap_or_else(|_| Err(Error::panicked(operation, retry))),
                 () = sleep_until(deadline) => {}
             }
         }
@@ -84,11 +79,12 @@ impl RevocationProvider for Timeout<dyn RevocationProvider> {
     }
 
     async fn probe(&self, cx: &Context) -> Result<ProbeReport, Error> {
-        self.bounded(cx, "probe", READ, self.inner.probe(cx)).await
+        self.bounded(cx, "probe", READ, || self.inner.probe(cx))
+            .await
     }
 
     async fn revoke(&self, cx: &Context, request: &RevokeRequest) -> Result<Report, Error> {
-        let call = self.inner.revoke(cx, request);
+        let call = || self.inner.revoke(cx, request);
         self.bounded(cx, "revoke", Retry::OutcomeUnknown, call)
             .await
     }
@@ -98,7 +94,7 @@ impl RevocationProvider for Timeout<dyn RevocationProvider> {
 #[async_trait]
 impl Directory for Timeout<dyn Directory> {
     async fn resolve(&self, cx: &Context, subjects: &[Subject]) -> Result<Vec<Resolution>, Error> {
-        self.bounded(cx, "resolve", READ, self.inner.resolve(cx, subjects))
+        self.bounded(cx, "resolve", READ, || self.inner.resolve(cx, subjects))
             .await
     }
 
@@ -108,12 +104,12 @@ impl Directory for Timeout<dyn Directory> {
         group: &str,
         page: Option<&PageToken>,
     ) -> Result<MemberPage, Error> {
-        self.bounded(cx, "expand", READ, self.inner.expand(cx, group, page))
+        self.bounded(cx, "expand", READ, || self.inner.expand(cx, group, page))
             .await
     }
 
     async fn everybody(&self, cx: &Context, page: Option<&PageToken>) -> Result<MemberPage, Error> {
-        self.bounded(cx, "everybody", READ, self.inner.everybody(cx, page))
+        self.bounded(cx, "everybody", READ, || self.inner.everybody(cx, page))
             .await
     }
 }
@@ -122,7 +118,7 @@ impl Directory for Timeout<dyn Directory> {
 #[async_trait]
 impl Evidence for Timeout<dyn Evidence> {
     async fn read(&self, cx: &Context, account_ids: &[String]) -> Result<Vec<Proof>, Error> {
-        self.bounded(cx, "evidence", READ, self.inner.read(cx, account_ids))
+        self.bounded(cx, "evidence", READ, || self.inner.read(cx, account_ids))
             .await
     }
 }
@@ -131,12 +127,12 @@ impl Evidence for Timeout<dyn Evidence> {
 #[async_trait]
 impl SessionInventory for Timeout<dyn SessionInventory> {
     async fn list(&self, cx: &Context, account_id: &str) -> Result<Vec<InventoryItem>, Error> {
-        self.bounded(cx, "inventory", READ, self.inner.list(cx, account_id))
+        self.bounded(cx, "inventory", READ, || self.inner.list(cx, account_id))
             .await
     }
 
     async fn end(&self, cx: &Context, account_id: &str, items: &[ItemId]) -> Result<Report, Error> {
-        let call = self.inner.end(cx, account_id, items);
+        let call = || self.inner.end(cx, account_id, items);
         self.bounded(cx, "end", Retry::OutcomeUnknown, call).await
     }
 }

@@ -2,8 +2,8 @@
 
 use std::time::Duration;
 
-use rescind_core::engine::{Ended, Goal};
-use rescind_core::error::ErrorKind;
+use rescind_core::engine::{Ended, Goal, Stop};
+use rescind_core::error::{ErrorKind, Retry};
 use rescind_core::job::JobState;
 use rescind_core::report::EvidenceState;
 use rescind_testkit::scripted::{self, Answer, Call};
@@ -59,6 +59,84 @@ async fn a_look_up_that_panics_about_one_person_takes_nobody_along() {
         (why.kind, why.message.as_str()),
         (ErrorKind::InvalidResponse, "the connector panicked")
     );
+}
+
+#[tokio::test(start_paused = true)]
+async fn those_at_the_head_of_a_group_take_nobody_along() {
+    let world = World::new(|b| b.subjects_per_read(20));
+    let people: Vec<String> = (0..6).map(|n| format!("p{n}@example.com")).collect();
+    for poison in &people[..3] {
+        world.idp().panic_about(poison);
+    }
+    let people: Vec<&str> = people.iter().map(String::as_str).collect();
+    let order = world.order(&people).await;
+    assert_eq!(world.run(Goal::Order(order)).await, Ended::Finished);
+    let states = world.states();
+    assert_eq!(states[..3], [JobState::Parked; 3]);
+    assert_eq!(states[3..], [JobState::Confirmed; 3]);
+    // The whole group once, and each of the three at most three times alone and three times in company.
+    let looked_up = |entry: &scripted::Entry| {
+        entry.call == Call::Resolve && people[..3].contains(&entry.account.as_str())
+    };
+    let ledger = world.idp().ledger();
+    assert!(ledger.iter().filter(|e| looked_up(e)).count() <= 3 * 6);
+}
+
+#[tokio::test(start_paused = true)]
+async fn one_who_is_strange_and_one_who_is_down_hold_nobody_up() {
+    for people in [["p", "d", "ada"], ["d", "p", "ada"], ["ada", "d", "p"]] {
+        let world = World::new(|b| b.subjects_per_read(20));
+        world.idp().panic_about("p@example.com");
+        world.idp().down_about("d@example.com");
+        let at = people.map(|person| format!("{person}@example.com"));
+        world.order(&at.each_ref().map(String::as_str)).await;
+        let engine = world.engine().await;
+        let stop = Stop::new();
+        // Whoever is down is waited for.
+        let run = engine.run(Goal::Everything, &stop);
+        let _ = tokio::time::timeout(secs(3_600), run).await;
+        let jobs = world.jobs();
+        let state = |person: &str| {
+            let person = format!("{person}@example.com");
+            let job = jobs
+                .iter()
+                .find(|job| job.subject.as_ref() == Some(&person));
+            job.map(|job| job.state)
+        };
+        assert_eq!(state("ada"), Some(JobState::Confirmed), "{people:?}");
+        assert_eq!(state("p"), Some(JobState::Parked), "{people:?}");
+        assert_eq!(world.idp().calls_about("d"), 0);
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_protected_entry_that_panics_stops_the_lane_and_is_named() {
+    let mut world = World::plain();
+    world.protected = vec!["breakglass@example.com".to_owned()];
+    world.idp().panic_about("breakglass@example.com");
+    let order = world.accept_resolved(&["ada@example.com"]).await;
+    let Ended::NeedsPerson(remedies) = world.run(Goal::Order(order)).await else {
+        panic!("a person is needed");
+    };
+    let hint = remedies[0].hint.as_deref().unwrap_or_default();
+    assert!(hint.contains("`protected`"), "{remedies:?}");
+    assert_eq!(world.idp().revoke_calls(), 0);
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_may_have_been_done_is_called_again_where_its_evidence_panics() {
+    let world = World::plain();
+    world.idp().panic_about("ada");
+    let lost = Answer::error(ErrorKind::Timeout, Retry::OutcomeUnknown).but_carried_out();
+    world.idp().script("ada", [lost]);
+    let order = world.accept_resolved(&["ada@example.com"]).await;
+    assert_eq!(world.run(Goal::Order(order)).await, Ended::Finished);
+    let job = world.job();
+    assert_eq!(
+        (job.state, job.evidence),
+        (JobState::Confirmed, EvidenceState::Unverified)
+    );
+    assert_eq!(world.idp().calls_about("ada"), 2);
 }
 
 #[tokio::test(start_paused = true)]

@@ -1,11 +1,11 @@
 //! What the attempts of many people have in common is kept once, and their rows name it.
 //!
 //! The sentences about what remains after a success are the same for nearly everybody, and longer than all the rest of
-//! a row. A story is kept on its own when it is told for the second time: those that are told once stay in their rows,
-//! and the table stays small whatever a provider answers. One that names somebody stays in its row, too: it goes when that
-//! row goes.
+//! a row. A story is kept on its own when it is told of a second person: those that are one person's stay in their rows, and
+//! the table stays small whatever a provider answers. One that names somebody stays in its row, too: it goes when that row
+//! goes.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::HashMap;
 use std::hash::{BuildHasher as _, RandomState};
 
 use rescind_core::report::Detail;
@@ -28,8 +28,8 @@ pub(super) struct Stories {
     places: HashMap<u64, usize>,
     /// The place of the one that was told last, which is the next one, too, nearly always.
     last: usize,
-    /// Hashes of those that were told once.
-    once: HashSet<u64>,
+    /// Hashes of those that were told of one person, with that person's.
+    once: HashMap<u64, u64>,
     hasher: RandomState,
 }
 
@@ -116,7 +116,9 @@ impl Stories {
         if self.once.len() >= MOST {
             self.once.clear();
         }
-        if self.once.insert(hash) {
+        let person = job.account.id.as_ref().or(job.subject.as_ref());
+        let person = self.hasher.hash_one(person);
+        if *self.once.entry(hash).or_insert(person) == person {
             return Ok(None);
         }
         let story = Detail {

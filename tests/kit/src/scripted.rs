@@ -190,6 +190,8 @@ struct State {
     ambiguous: Vec<String>,
     /// Reads of which one of these is a part panic.
     poison: Vec<String>,
+    /// These cannot be looked up: what stands behind them is down.
+    down: Vec<String>,
     watermarks: HashMap<String, Timestamp>,
     /// How long a watermark takes to show.
     evidence_lag: Duration,
@@ -430,6 +432,11 @@ impl Scripted {
         self.state().poison.push(fold(spelling));
     }
 
+    /// Answers each look-up of this spelling or id, and of nobody else, as a server that is down does.
+    pub fn down_about(&self, spelling: &str) {
+        self.state().down.push(fold(spelling));
+    }
+
     /// Lets a watermark take this long to show.
     pub fn evidence_lags(&self, lag: Duration) {
         self.state().evidence_lag = lag;
@@ -631,6 +638,11 @@ impl Directory for Scripted {
                 let spelling = subject.folded();
                 if state.unknown.contains(&spelling) {
                     return Resolution::NotFound;
+                }
+                if state.down.contains(&spelling) {
+                    let retry = Retry::Safe { after: None };
+                    let kind = ErrorKind::Unavailable;
+                    return Resolution::Failed(Error::new(kind, retry, "resolve", "scripted"));
                 }
                 if state.ambiguous.contains(&spelling) {
                     return Resolution::Ambiguous { count: 2 };
