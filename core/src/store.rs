@@ -34,8 +34,9 @@ pub enum StoreError {
     /// What is there is not what we wrote.
     #[error("the state folder is damaged: {0}")]
     Corrupt(String),
-    /// A setting or version that durability rests on is not as it must be.
-    #[error("the database cannot be trusted with this work: {0}")]
+    /// A setting or version that durability rests on is not as it must be, or a process works on it that must not while
+    /// its form changes.
+    #[error("this state folder cannot be worked on: {0}")]
     Unsafe(String),
     /// No such order.
     #[error("there is no order {0}; `rescind orders list` shows them")]

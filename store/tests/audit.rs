@@ -163,7 +163,10 @@ async fn both_verifiers_name_the_same_place() {
     let verdict = judged(&whole, &key, "untouched");
     assert!(verdict.is_whole(), "{}", said(&verdict));
     assert_eq!(verdict.entries, entries.len() as u64);
-    assert_eq!((verdict.checkpoints, verdict.erased), (4, 0));
+    // A slow disk makes the store sign by itself in between.
+    assert!(checkpoints.len() >= 4);
+    let signed = checkpoints.len() as u64;
+    assert_eq!((verdict.checkpoints, verdict.erased), (signed, 0));
 
     let redacted = exported(&key, &checkpoints, &entries, true);
     let text = String::from_utf8(redacted.clone()).unwrap();

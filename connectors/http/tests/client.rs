@@ -22,23 +22,29 @@ struct Scene {
 
 impl Scene {
     async fn new() -> Self {
-        let second = Duration::from_secs(1);
+        Self::patient_for(Duration::from_secs(60)).await
+    }
+
+    async fn patient_for(limit: Duration) -> Self {
         Self {
             server: MockServer::start().await,
-            http: HttpClient::with_timeouts(&HttpSettings::default(), second, second)
+            http: HttpClient::with_timeouts(&HttpSettings::default(), limit, limit)
                 .expect("a client"),
             port: Arc::new(PaidPort::unlimited()),
         }
     }
 
     async fn answering(answer: ResponseTemplate) -> Self {
-        let scene = Self::new().await;
+        Self::new().await.and_answers(answer).await
+    }
+
+    async fn and_answers(self, answer: ResponseTemplate) -> Self {
         Mock::given(any())
             .respond_with(answer)
             .expect(1)
-            .mount(&scene.server)
+            .mount(&self.server)
             .await;
-        scene
+        self
     }
 
     fn url(&self) -> Url {
@@ -53,10 +59,16 @@ impl Scene {
 
     /// The errors of a write and of a read that meet the same.
     async fn write_and_read(answer: ResponseTemplate) -> [Error; 2] {
-        let scene = Self::answering(answer.clone()).await;
-        let write = scene.send(Request::post("write", scene.url())).await;
-        let scene = Self::answering(answer).await;
-        let read = scene.send(Request::get("read", scene.url())).await;
+        Self::both(
+            Self::answering(answer.clone()).await,
+            Self::answering(answer).await,
+        )
+        .await
+    }
+
+    async fn both(one: Self, other: Self) -> [Error; 2] {
+        let write = one.send(Request::post("write", one.url())).await;
+        let read = other.send(Request::get("read", other.url())).await;
         [write, read].map(|answer| answer.expect_err("no answer to use"))
     }
 }
@@ -169,7 +181,10 @@ async fn a_body_that_does_not_decompress_is_no_answer() {
 #[tokio::test]
 async fn no_answer_in_time_leaves_a_write_unknown() {
     let never = ResponseTemplate::new(200).set_delay(Duration::from_secs(3600));
-    let [write, read] = Scene::write_and_read(never).await;
+    let hasty = async || Scene::patient_for(Duration::from_secs(1)).await;
+    let one = hasty().await.and_answers(never.clone()).await;
+    let other = hasty().await.and_answers(never).await;
+    let [write, read] = Scene::both(one, other).await;
     assert_eq!(write.kind(), ErrorKind::Timeout);
     assert_eq!(write.retry(), Retry::OutcomeUnknown);
     assert_eq!((read.kind(), read.retry()), (ErrorKind::Timeout, SAFE));

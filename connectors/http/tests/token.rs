@@ -286,7 +286,7 @@ impl wiremock::Respond for OnceEach {
             return ResponseTemplate::new(200);
         }
         // The one that was first has its answer before the others are refused.
-        ResponseTemplate::new(401).set_delay(Duration::from_millis(100))
+        ResponseTemplate::new(401).set_delay(Duration::from_secs(1))
     }
 }
 

@@ -85,7 +85,8 @@ impl Call {
     }
 }
 
-/// Makes several calls at once, each to its own end: one that panics takes none of the others with it.
+/// Makes several calls at once, each to its own end: one that panics takes none of the others with it. The panic is ours;
+/// a connector's ends no later than its call.
 pub(super) async fn make_all(calls: Vec<Call>) {
     let mut calls: FuturesUnordered<_> = calls
         .into_iter()

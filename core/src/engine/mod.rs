@@ -34,6 +34,7 @@ mod queue;
 mod reads;
 mod run;
 mod settle;
+mod watch;
 
 use std::sync::{Arc, Mutex, PoisonError};
 

@@ -172,7 +172,7 @@ async fn an_abort_leaves_now() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn what_was_called_is_signed_before_its_evidence_shows() {
+async fn the_store_comes_to_rest_while_the_last_evidence_is_on_its_way() {
     let world = World::plain();
     world.idp().evidence_lags(secs(50));
     bulk(&world, 1_000).await;

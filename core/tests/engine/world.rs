@@ -87,7 +87,8 @@ impl World {
     /// The same with the providers that it works with.
     pub(crate) async fn fleet_and_engine(&self) -> (Arc<Fleet>, Engine) {
         let providers = self.providers.iter().map(Scripted::configured).collect();
-        let fleet = Fleet::open(providers, self.store.as_ref(), Arc::clone(&self.clock))
+        let (store, clock) = (self.store.as_ref(), Arc::clone(&self.clock));
+        let fleet = Fleet::open_seeded(providers, store, clock, self.seed)
             .await
             .expect("the fleet opens");
         let fleet = Arc::new(fleet);

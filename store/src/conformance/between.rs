@@ -191,7 +191,7 @@ pub async fn evidence_read_by_another_is_in(place: &dyn Place) {
     bench.balanced(id).await;
 }
 
-/// What a process learned of an account's success holds until another has called since.
+/// A success of another process is heard of: its account is in flight first, and shared then.
 pub async fn a_success_of_another_is_heard_of(place: &dyn Place) {
     let bench = Bench::new(place);
     let second = bench.second();

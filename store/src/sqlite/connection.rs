@@ -13,17 +13,12 @@ const MIGRATIONS: &[&str] = &[include_str!("schema.sql"), include_str!("leaner.s
 /// How long one statement waits for another process, in milliseconds. Those hold the lock for one chunk at a time.
 const BUSY_MS: i32 = 20_000;
 
-/// So often is a migration tried while somebody works on the database, and so long lies between: whoever migrates it at
-/// this moment ends within that, or holds the database and is waited for.
-const TRIES: u32 = 20;
-const BETWEEN: Duration = Duration::from_millis(50);
-
 /// Opens the writer's connection, making and migrating the database. `alone` keeps others from working on it while it is
 /// migrated, and is not asked where there is nothing to migrate.
 pub(super) fn open_writer<L>(
     path: &Path,
     purpose: &Purpose,
-    alone: impl Fn() -> Result<L, StoreError>,
+    alone: impl FnOnce() -> Result<L, StoreError>,
 ) -> Result<Connection, StoreError> {
     check_version(rusqlite::version_number())?;
     let mut conn = connect(path, OpenFlags::default())?;
@@ -126,37 +121,28 @@ fn check_settings(conn: &Connection) -> Result<(), StoreError> {
 }
 
 /// Takes the schema to its newest version, in one transaction. A process that works meanwhile would go on reading rows as
-/// they were before, so there must be none.
+/// they were before, so there must be none. Whoever migrates at this moment is waited for: that holds the transaction.
 fn migrate<L>(
     conn: &mut Connection,
-    alone: impl Fn() -> Result<L, StoreError>,
+    alone: impl FnOnce() -> Result<L, StoreError>,
 ) -> Result<(), StoreError> {
-    let mut tries = 0;
-    while migrations_left(conn)? > 0 {
-        let held = alone();
-        let txn = conn
-            .transaction_with_behavior(TransactionBehavior::Immediate)
-            .map_err(from_sql)?;
-        let left = migrations_left(&txn)?;
-        match held {
-            Ok(_held) => {
-                for migration in &MIGRATIONS[MIGRATIONS.len() - left..] {
-                    txn.execute_batch(migration).map_err(from_sql)?;
-                }
-                txn.pragma_update(None, "user_version", MIGRATIONS.len())
-                    .map_err(from_sql)?;
-                return txn.commit().map_err(from_sql);
-            }
-            // Whoever holds it may have begun to migrate just now.
-            Err(error) if left > 0 && tries == TRIES => return Err(error),
-            Err(_) => {
-                drop(txn);
-                tries += 1;
-                std::thread::sleep(BETWEEN);
-            }
-        }
+    if migrations_left(conn)? == 0 {
+        return Ok(());
     }
-    Ok(())
+    let txn = conn
+        .transaction_with_behavior(TransactionBehavior::Immediate)
+        .map_err(from_sql)?;
+    let left = migrations_left(&txn)?;
+    if left == 0 {
+        return Ok(());
+    }
+    let _held = alone()?;
+    for migration in &MIGRATIONS[MIGRATIONS.len() - left..] {
+        txn.execute_batch(migration).map_err(from_sql)?;
+    }
+    txn.pragma_update(None, "user_version", MIGRATIONS.len())
+        .map_err(from_sql)?;
+    txn.commit().map_err(from_sql)
 }
 
 /// How many steps the schema is behind the newest version.
@@ -280,21 +266,15 @@ mod tests {
     }
 
     #[test]
-    fn whoever_holds_an_old_database_for_a_moment_is_waited_for() {
+    fn an_old_database_that_somebody_works_on_is_left_as_it_is() {
         let mut conn = Connection::open_in_memory().unwrap();
         conn.execute_batch(MIGRATIONS[0]).unwrap();
         conn.pragma_update(None, "user_version", 1).unwrap();
-        let asked = std::cell::Cell::new(0);
-        let alone = || {
-            asked.set(asked.get() + 1);
-            if asked.get() < 3 {
-                return Err(StoreError::Unsafe("somebody works on it".to_owned()));
-            }
-            Ok(())
-        };
-        migrate(&mut conn, alone).unwrap();
-        migrate(&mut conn, alone).unwrap();
-        assert_eq!(asked.get(), 3, "nobody is asked when nothing is left");
+        let busy = || Err::<(), _>(StoreError::Unsafe("somebody works on it".to_owned()));
+        assert!(migrate(&mut conn, busy).is_err());
+        assert_eq!(migrations_left(&conn).unwrap(), MIGRATIONS.len() - 1);
+        migrate(&mut conn, || Ok(())).unwrap();
+        migrate(&mut conn, busy).expect("nobody is asked when nothing is left");
         assert!(check_schema(&conn).is_ok());
     }
 

@@ -284,7 +284,7 @@ impl Store for SqliteStore {
 
     async fn checkpoint(&self) -> Result<(), StoreError> {
         self.write(1, |txn| {
-            // Who asks for one has come to an end: the log is folded at once, while its caller reports.
+            // Who asks for one has nothing to write for a moment: the log is folded at once, while its caller reports.
             txn.memory.at_rest = true;
             txn.sign_checkpoint()
         })

@@ -63,7 +63,7 @@ impl SqliteStore {
         purpose: &Purpose,
         signer: Arc<dyn Signer>,
         clock: Arc<dyn Clock>,
-        alone: impl Fn() -> Result<L, StoreError>,
+        alone: impl FnOnce() -> Result<L, StoreError>,
     ) -> Result<Self, StoreError> {
         let conn = connection::open_writer(path, purpose, alone)?;
         let memory = Memory::load(&conn).map_err(|fault| match fault {

@@ -61,10 +61,16 @@ async fn an_urgent_order_is_done_while_a_bulk_order_still_runs() {
     let (graph, desk) = slow().await;
     let first = bulk(&desk);
     graph.revoked(200).await;
+    // However long the second process takes to start, the first is not done by then.
+    graph.behave(Behaviour {
+        latency: Duration::from_millis(500),
+        ..Behaviour::default()
+    });
     desk.people("urgent.csv", 900_000..900_003);
     let report = second(&desk, "urgent.csv", &["--urgent", "--no-verify"])
         .ends_within(LIMIT)
         .exits(0);
+    graph.behave(Behaviour::default());
     let revoked = graph.revocations();
     assert!(!first.is_over(), "the bulk order still runs");
     assert!(
