@@ -127,7 +127,7 @@ impl Seen {
     }
 }
 
-/// Some of the people: first the sorted ones, then those who came since. A hash table with room to spare, and with marks of
+/// Some of the people: first the sorted ones, then those who came since. A hash table, with room to spare and marks of
 /// what is free, takes half as much again.
 #[derive(Default)]
 struct Shard {
@@ -177,16 +177,13 @@ impl Shard {
         let (mut left, mut to) = (self.sorted, self.entries.len());
         while let Some(last) = aside.last() {
             to -= 1;
-            let before = left.checked_sub(1).map(|place| self.entries[place]);
-            match before.filter(|before| before.print.number() > last.print.number()) {
-                Some(before) => {
-                    self.entries[to] = before;
-                    left -= 1;
-                }
-                None => {
-                    self.entries[to] = *last;
-                    aside.pop();
-                }
+            let is_larger = |entry: &Entry| entry.print.number() > last.print.number();
+            if self.entries[..left].last().is_some_and(is_larger) {
+                left -= 1;
+                self.entries[to] = self.entries[left];
+            } else {
+                self.entries[to] = *last;
+                aside.pop();
             }
         }
         self.sorted = self.entries.len();
