@@ -52,7 +52,7 @@ def key_of(header):
     return name, raw[1:], bytes.fromhex(key_id)
 
 HEADER, CHECKPOINT = {"rescind_audit": int, "public_key": str, "redacted": bool}, {"size": int, "note": str}
-OPTIONAL = "order jobs provider outcome detail commitments openings".split()
+LONGEST, OPTIONAL = 2**24, "order jobs provider outcome detail commitments openings".split()
 ENTRY = {"seq": int, "at": str, "action": str, "order": str, "jobs": [int], "provider": str, "outcome": str,
          "detail": str, "commitments": [(str, str)], "previous": str, "hash": str,
          "openings": [{"field": str, "salt": str, "value": str}]}
@@ -70,7 +70,7 @@ def read(line, kind):  # the content of a line, if it is the one compact form of
     try:
         value = json.loads(line.decode())
         compact = json.dumps(value, ensure_ascii=False, separators=(",", ":")).encode()
-        return value if compact == line and fits(value, kind) else None
+        return value if compact == line and len(line) <= LONGEST and fits(value, kind) else None
     except (ValueError, TypeError, RecursionError):
         return None
 
@@ -95,7 +95,8 @@ def body(e):
                      *(text(field) + bytes.fromhex(hash) for field, hash in committed)])
 
 def verify(file, trusted, found):  # counts what is right, and answers the first fault, or None
-    lines = (line[:-1] if line.endswith(b"\n") else line for line in file)
+    cut = iter(lambda: file.readline(LONGEST + 2), b"")
+    lines = (line[:-1] if line.endswith(b"\n") else line for line in cut)
     header = read(next(lines, b""), HEADER)
     try:
         key = key_of(header)

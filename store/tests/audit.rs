@@ -291,3 +291,20 @@ async fn a_copied_checkpoint_shows_a_tail_cut_with_its_checkpoints() {
     assert_eq!(fault.kind, FaultKind::Tail);
     assert_eq!(fault.at, cut.len() as u64 + 1);
 }
+
+#[tokio::test]
+async fn both_verifiers_read_the_longest_line_and_not_one_byte_more() {
+    let (key, _, mut entries) = record().await;
+    entries.truncate(1);
+    entries[0].detail = Some(String::new());
+    rehashed(&mut entries);
+    let empty = exported(&key, &[], &entries, false);
+    let line = empty.split(|byte| *byte == b'\n').nth(1).unwrap().len();
+    for (longer, expected) in [(0, None), (1, Some((FaultKind::Malformed, 2)))] {
+        entries[0].detail = Some("x".repeat(export::MAX_LINE - line + longer));
+        rehashed(&mut entries);
+        let export = exported(&key, &[], &entries, false);
+        let fault = judged(&export, &key, "a long line").fault;
+        assert_eq!(fault.map(|fault| (fault.kind, fault.at)), expected);
+    }
+}

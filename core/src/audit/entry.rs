@@ -134,9 +134,22 @@ impl Opening {
     }
 }
 
+const DIGITS: &[u8; 16] = b"0123456789abcdef";
+
+/// What each byte is worth as a digit; 255 where it is none. A table, because a processor cannot foresee which way a hash
+/// takes through comparisons.
+const WORTH: [u8; 256] = {
+    let mut worth = [u8::MAX; 256];
+    let mut n = 0;
+    while n < DIGITS.len() {
+        worth[DIGITS[n] as usize] = n as u8;
+        n += 1;
+    }
+    worth
+};
+
 /// Lower-case hexadecimal.
 pub fn to_hex(bytes: &[u8]) -> String {
-    const DIGITS: &[u8; 16] = b"0123456789abcdef";
     let mut text = String::with_capacity(bytes.len() * 2);
     for byte in bytes {
         text.push(char::from(DIGITS[usize::from(byte >> 4)]));
@@ -147,31 +160,39 @@ pub fn to_hex(bytes: &[u8]) -> String {
 
 /// Reads lower-case hexadecimal; upper case is another text, and no hash of ours.
 pub fn from_hex(text: &str) -> Option<Vec<u8>> {
-    let digit = |c: u8| match c {
-        b'0'..=b'9' => Some(c - b'0'),
-        b'a'..=b'f' => Some(c - b'a' + 10),
-        _ => None,
-    };
-    let bytes = text.as_bytes();
-    if !bytes.len().is_multiple_of(2) {
+    let mut bytes = Vec::new();
+    read_hex(text, &mut bytes).map(|()| bytes)
+}
+
+/// [`from_hex`] in place of what `into` held.
+pub(super) fn read_hex(text: &str, into: &mut Vec<u8>) -> Option<()> {
+    into.clear();
+    into.resize(text.len() / 2, 0);
+    fill_from_hex(text, into)
+}
+
+/// [`from_hex`] for a hash.
+pub(super) fn hash_from_hex(text: &str) -> Option<Hash> {
+    let mut hash = Hash::default();
+    fill_from_hex(text, &mut hash).map(|()| hash)
+}
+
+fn fill_from_hex(text: &str, bytes: &mut [u8]) -> Option<()> {
+    if text.len() != 2 * bytes.len() {
         return None;
     }
-    let mut read = Vec::with_capacity(bytes.len() / 2);
-    for pair in bytes.chunks_exact(2) {
-        read.push((digit(pair[0])? << 4) | digit(pair[1])?);
+    let mut worst = 0;
+    for (pair, byte) in text.as_bytes().chunks_exact(2).zip(bytes) {
+        let (high, low) = (WORTH[usize::from(pair[0])], WORTH[usize::from(pair[1])]);
+        worst |= high | low;
+        *byte = high << 4 | low;
     }
-    Some(read)
+    (worst < 16).then_some(())
 }
 
 /// Whether a text is what [`to_hex`] writes for these bytes.
 pub(super) fn is_hex_of(text: &str, bytes: &[u8]) -> bool {
-    let digit = |four: u8| {
-        if four < 10 {
-            b'0' + four
-        } else {
-            b'a' + four - 10
-        }
-    };
+    let digit = |four: u8| DIGITS[usize::from(four)];
     text.len() == bytes.len() * 2
         && text
             .as_bytes()

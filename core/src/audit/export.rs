@@ -2,19 +2,23 @@
 //!
 //! A header, then all checkpoints, then the entries by sequence; checkpoints come first so that one pass with flat
 //! memory verifies the file. Each line is the one compact form of its content: a line that reads the same but is
-//! written otherwise is malformed.
+//! written otherwise is malformed, and so is a line longer than [`MAX_LINE`].
 
-use std::borrow::Cow;
-use std::io::{self, BufRead, Write};
+use std::io::{self, BufRead, Read, Write};
 
 use serde::{Deserialize, Serialize};
 
+use super::line::EntryLine;
 use super::note::{PublicKey, Verifier};
-use super::verify::{Exhibit, FaultKind, Verdict, Verification};
-use super::{AuditEntry, Checkpoint, Opening};
+use super::verify::{FaultKind, Verdict, Verification};
+use super::{AuditEntry, Checkpoint};
 
 /// The version of the format.
 pub const VERSION: u32 = 1;
+
+/// The longest line, in bytes: thousands of times what an entry needs. A file that is no record ends here and not in
+/// memory.
+pub const MAX_LINE: usize = 16 << 20;
 
 /// The first line.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -91,35 +95,6 @@ fn line(out: &mut impl Write, content: &impl Serialize) -> io::Result<()> {
     out.write_all(b"\n")
 }
 
-/// An [`AuditEntry`] with every text as the file has it.
-#[derive(Debug, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-struct EntryLine<'a> {
-    seq: u64,
-    #[serde(borrow)]
-    at: Cow<'a, str>,
-    #[serde(borrow)]
-    action: Cow<'a, str>,
-    #[serde(borrow, default, skip_serializing_if = "Option::is_none")]
-    order: Option<Cow<'a, str>>,
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    jobs: Vec<u64>,
-    #[serde(borrow, default, skip_serializing_if = "Option::is_none")]
-    provider: Option<Cow<'a, str>>,
-    #[serde(borrow, default, skip_serializing_if = "Option::is_none")]
-    outcome: Option<Cow<'a, str>>,
-    #[serde(borrow, default, skip_serializing_if = "Option::is_none")]
-    detail: Option<Cow<'a, str>>,
-    #[serde(borrow, default, skip_serializing_if = "Vec::is_empty")]
-    commitments: Vec<(Cow<'a, str>, Cow<'a, str>)>,
-    #[serde(borrow)]
-    previous: Cow<'a, str>,
-    #[serde(borrow)]
-    hash: Cow<'a, str>,
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    openings: Vec<Opening>,
-}
-
 /// Verifies an export. `key` is the public key as the verifier knows it from elsewhere: without it, the file is only
 /// shown to be consistent with the key it names itself. `copied` are checkpoints kept outside the file.
 ///
@@ -135,11 +110,17 @@ pub fn verify(
     let mut number = 0;
     let mut next = |raw: &mut Vec<u8>| -> io::Result<Option<u64>> {
         raw.clear();
-        if input.read_until(b'\n', raw)? == 0 {
+        // One byte more than a line and its end: what goes on is told from what fits.
+        let mut line = input.by_ref().take(MAX_LINE as u64 + 2);
+        if line.read_until(b'\n', raw)? == 0 {
             return Ok(None);
         }
         if raw.last() == Some(&b'\n') {
             raw.pop();
+        }
+        if raw.len() > MAX_LINE {
+            // Nothing reads an empty line.
+            raw.clear();
         }
         number += 1;
         Ok(Some(number))
@@ -168,7 +149,7 @@ pub fn verify(
         if verification.has_failed() {
             break;
         }
-        match parse::<EntryLine<'_>>(&raw) {
+        match EntryLine::read(&raw) {
             Some(entry) => verification.add_exhibit(&entry.exhibit()),
             None => verification.fail(FaultKind::Malformed, number),
         }
@@ -183,21 +164,107 @@ fn parse<'a, T: Serialize + Deserialize<'a>>(raw: &'a [u8]) -> Option<T> {
     (serde_json::to_vec(&content).ok()? == raw).then_some(content)
 }
 
-impl EntryLine<'_> {
-    fn exhibit(&self) -> Exhibit<'_> {
-        Exhibit {
-            seq: self.seq,
-            at: &self.at,
-            action: &self.action,
-            order: self.order.as_deref(),
-            jobs: &self.jobs,
-            provider: self.provider.as_deref(),
-            outcome: self.outcome.as_deref(),
-            detail: self.detail.as_deref(),
-            commitments: &self.commitments,
-            previous: &self.previous,
-            hash: &self.hash,
-            openings: &self.openings,
+#[cfg(test)]
+mod tests {
+    use std::io::BufReader;
+
+    use super::super::entry::{self, Draft, GENESIS, to_hex};
+    use super::*;
+
+    #[derive(Debug)]
+    struct Nobody;
+
+    impl Verifier for Nobody {
+        fn verify(&self, _: &[u8; 32], _: &[u8], _: &[u8; 64]) -> bool {
+            false
+        }
+    }
+
+    /// An entry for each action in one chain, and no checkpoint.
+    fn export(actions: impl IntoIterator<Item = String>) -> Vec<u8> {
+        let header = Header::new(&PublicKey::new([7; 32]), false);
+        let mut writer = ExportWriter::begin(Vec::new(), &header, &[]).expect("memory");
+        let mut previous = GENESIS;
+        for (seq, action) in (1..).zip(actions) {
+            let draft = Draft {
+                seq,
+                at: "2026-03-01T09:00:00Z",
+                action: &action,
+                order: None,
+                jobs: &[seq],
+                provider: None,
+                outcome: None,
+                detail: None,
+                commitments: &[],
+            };
+            let mut body = Vec::new();
+            draft.encode(&mut body);
+            let mut entry = entry::decode(&body).expect("our own bytes");
+            entry.previous = to_hex(&previous);
+            previous = entry::chain(&previous, &body);
+            entry.hash = to_hex(&previous);
+            writer.entries(vec![entry]).expect("memory");
+        }
+        writer.finish().expect("memory")
+    }
+
+    fn verdict(input: impl BufRead) -> Verdict {
+        verify(input, None, &[], &Nobody).expect("memory")
+    }
+
+    #[test]
+    fn the_verdict_does_not_depend_on_the_pieces_a_file_comes_in() {
+        const ENTRIES: u64 = 30;
+        let action = |n| "x\u{e9}\"\\\n".repeat(n as usize % 9);
+        let whole = export((1..=ENTRIES).map(action));
+        let lines: Vec<&[u8]> = whole.split_inclusive(|byte| *byte == b'\n').collect();
+        let mut exports = vec![(None, whole.clone())];
+        for at in 1..=ENTRIES {
+            let line = at as usize;
+            let mut missing = lines.clone();
+            missing.remove(line);
+            // Without its last entry, a record that nothing signs is a shorter record.
+            let fault = (at < ENTRIES).then_some((FaultKind::Missing, at));
+            exports.push((fault, missing.concat()));
+            let mut torn: Vec<Vec<u8>> = lines.iter().map(|line| line.to_vec()).collect();
+            torn[line].insert(1, b' ');
+            exports.push((Some((FaultKind::Malformed, at + 1)), torn.concat()));
+            let mut changed: Vec<Vec<u8>> = lines.iter().map(|line| line.to_vec()).collect();
+            let seconds = changed[line].windows(3).position(|three| three == b"00Z");
+            changed[line][seconds.expect("a time")] = b'1';
+            exports.push((Some((FaultKind::Content, at)), changed.concat()));
+        }
+        for (expected, export) in exports {
+            let at_once = verdict(&export[..]);
+            let fault = at_once.fault.map(|fault| (fault.kind, fault.at));
+            assert_eq!(fault, expected);
+            let length = lines[1].len();
+            for piece in [1, 2, 7, length - 1, length, length + 1, 4096] {
+                let pieces = BufReader::with_capacity(piece, &export[..]);
+                assert_eq!(verdict(pieces), at_once, "pieces of {piece}");
+            }
+        }
+    }
+
+    #[test]
+    fn a_line_without_an_end_is_not_read_into_memory() {
+        let mut endless = BufReader::new(io::repeat(b'x').take(1 << 30));
+        let fault = verdict(&mut endless).fault.expect("no record");
+        assert_eq!((fault.kind, fault.at), (FaultKind::Malformed, 1));
+        assert!(endless.into_inner().limit() > (1 << 30) - (MAX_LINE as u64 * 2));
+    }
+
+    #[test]
+    fn the_longest_line_is_read_and_one_byte_more_is_not() {
+        let line = export([String::new()])
+            .split(|byte| *byte == b'\n')
+            .nth(1)
+            .expect("an entry")
+            .len();
+        for (longer, expected) in [(0, None), (1, Some((FaultKind::Malformed, 2)))] {
+            let action = "x".repeat(MAX_LINE - line + longer);
+            let fault = verdict(&export([action])[..]).fault;
+            assert_eq!(fault.map(|fault| (fault.kind, fault.at)), expected);
         }
     }
 }

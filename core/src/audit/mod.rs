@@ -6,6 +6,7 @@
 
 pub mod entry;
 pub mod export;
+mod line;
 pub mod note;
 pub mod tree;
 pub mod verify;

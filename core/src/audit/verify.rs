@@ -5,7 +5,7 @@ use std::fmt;
 
 use serde::Serialize;
 
-use super::entry::{self, Draft, GENESIS, Hash, from_hex, is_hex_of};
+use super::entry::{self, Draft, GENESIS, Hash, hash_from_hex, is_hex_of, read_hex};
 use super::note::{self, PublicKey, Verifier};
 use super::tree::Frontier;
 use super::{AuditEntry, Checkpoint};
@@ -132,7 +132,15 @@ pub(super) struct Exhibit<'a> {
     pub commitments: &'a [(Cow<'a, str>, Cow<'a, str>)],
     pub previous: &'a str,
     pub hash: &'a str,
-    pub openings: &'a [super::Opening],
+    pub openings: &'a [Shown<'a>],
+}
+
+/// An [`Opening`](super::Opening) as a verifier sees it.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) struct Shown<'a> {
+    pub field: Cow<'a, str>,
+    pub salt: Cow<'a, str>,
+    pub value: Cow<'a, str>,
 }
 
 /// A verification under way: entries come in batches, memory stays flat.
@@ -144,6 +152,7 @@ pub struct Verification {
     tree: Frontier,
     previous: Hash,
     body: Vec<u8>,
+    salt: Vec<u8>,
     erased: u64,
     fault: Option<Fault>,
 }
@@ -168,6 +177,7 @@ impl Verification {
             tree: Frontier::default(),
             previous: GENESIS,
             body: Vec::new(),
+            salt: Vec::new(),
             erased: 0,
             fault,
         };
@@ -186,6 +196,13 @@ impl Verification {
                 .iter()
                 .map(|(field, hash)| (Cow::from(field.as_str()), Cow::from(hash.as_str())))
                 .collect();
+            let openings: Vec<_> = (entry.openings.iter())
+                .map(|opening| Shown {
+                    field: Cow::from(&opening.field),
+                    salt: Cow::from(&opening.salt),
+                    value: Cow::from(&opening.value),
+                })
+                .collect();
             self.add_exhibit(&Exhibit {
                 seq: entry.seq,
                 at: &at,
@@ -198,7 +215,7 @@ impl Verification {
                 commitments: &commitments,
                 previous: &entry.previous,
                 hash: &entry.hash,
-                openings: &entry.openings,
+                openings: &openings,
             });
         }
     }
@@ -251,7 +268,7 @@ impl Verification {
         }
         let mut commitments = Vec::with_capacity(entry.commitments.len());
         for (field, commitment) in entry.commitments {
-            match from_hex(commitment).and_then(|bytes| Hash::try_from(bytes).ok()) {
+            match hash_from_hex(commitment) {
                 Some(commitment) => commitments.push((field.as_ref(), commitment)),
                 None => return fault(FaultKind::Content),
             }
@@ -277,8 +294,8 @@ impl Verification {
             let committed = commitments
                 .iter()
                 .find(|(field, _)| *field == opening.field);
-            let opened = from_hex(&opening.salt)
-                .map(|salt| entry::commit(&opening.field, &salt, &opening.value));
+            let opened = read_hex(&opening.salt, &mut self.salt)
+                .map(|()| entry::commit(&opening.field, &self.salt, &opening.value));
             if opened.is_none() || opened != committed.map(|(_, commitment)| *commitment) {
                 return fault(FaultKind::Opening);
             }

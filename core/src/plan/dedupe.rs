@@ -1,13 +1,10 @@
 //! Who is in the order already: a keyed 128-bit hash for each person and the providers they go to, ~20 bytes each.
 
-use std::collections::HashMap;
-use std::hash::{BuildHasherDefault, Hash, Hasher};
-
 use sha2::{Digest, Sha256};
 
-/// A table doubles when it is full. Of these the last holds twice what the first does, so they double one after
-/// the other, and the memory of all grows as steadily as the people do. They are so many that a table which has been left
-/// is soon another's: what is freed in large pieces is not used again for a while.
+/// A shard that is full moves to a larger place. Of these the last holds twice what the first does, so they move one
+/// after the other, and the memory of all grows as steadily as the people do. They are so many that a place which has
+/// been left is soon another's: what is freed in large pieces is not used again for a while.
 const SHARDS: usize = 1024;
 
 /// The people of an order.
@@ -16,6 +13,8 @@ pub(super) struct Seen {
     shards: Vec<Shard>,
     sets: Vec<Vec<u16>>,
     people: u64,
+    /// Where a shard sorts those who came last.
+    aside: Vec<Entry>,
 }
 
 /// What a person was met as. One row may name somebody as protected and the next as somebody to be called: they are
@@ -29,8 +28,6 @@ pub(super) enum Met {
     /// No provider of the order may know them.
     Nowhere,
 }
-
-type Shard = HashMap<Fingerprint, SetId, BuildHasherDefault<Taken>>;
 
 /// An index into the sets of providers met so far: there are few, however many people there are.
 type SetId = u16;
@@ -49,6 +46,7 @@ impl Seen {
             shards: (0..SHARDS).map(|_| Shard::default()).collect(),
             sets: vec![Vec::new()],
             people: 0,
+            aside: Vec::new(),
         }
     }
 
@@ -65,19 +63,14 @@ impl Seen {
             Met::Nowhere => b"nowhere",
         };
         let print = self.fingerprint(domain, folded);
-        let shard = self.shard(print);
-        let new = !shard.contains_key(&print);
-        if new {
-            shard.insert(print, NOWHERE);
-            self.people += u64::from(role == Met::ToBeCalled);
-        }
+        let (_, new) = self.entry(print);
+        self.people += u64::from(new && role == Met::ToBeCalled);
         (print, new)
     }
 
     /// Takes note that a person goes to a provider. `true`: for the first time.
     pub(super) fn send(&mut self, person: Fingerprint, provider: u16) -> bool {
-        let before = self.shard(person).get(&person).copied();
-        let before = before.unwrap_or(NOWHERE);
+        let before = self.entry(person).0.set();
         let set = &self.sets[usize::from(before)];
         if set.contains(&provider) {
             return false;
@@ -86,13 +79,13 @@ impl Seen {
         larger.push(provider);
         larger.sort_unstable();
         if let Some(after) = self.intern(larger) {
-            self.shard(person).insert(person, after);
+            self.entry(person).0.set = after.to_le_bytes();
             return true;
         }
         // More kinds of sets than an honest order has: an entry of its own.
         let place = [&person.0[..], &provider.to_be_bytes()].concat();
         let place = self.fingerprint(b"place", place);
-        self.shard(place).insert(place, NOWHERE).is_none()
+        self.entry(place).1
     }
 
     /// Takes note that the account of this own identifier is called at a provider. `true`: for the first time.
@@ -126,10 +119,75 @@ impl Seen {
         Fingerprint(print)
     }
 
-    fn shard(&mut self, print: Fingerprint) -> &mut Shard {
+    /// The entry under a fingerprint. `true`: it is new, and goes to no provider yet.
+    fn entry(&mut self, print: Fingerprint) -> (&mut Entry, bool) {
         let share = f32::from(u16::from_le_bytes([print.0[14], print.0[15]])) / 65_536.0;
         let place = (SHARDS as f32 * (1.0 + share).log2()) as usize;
-        &mut self.shards[place.min(SHARDS - 1)]
+        self.shards[place.min(SHARDS - 1)].entry(print, &mut self.aside)
+    }
+}
+
+/// Some of the people: first the sorted ones, then those who came since. A hash table, with room to spare and marks of
+/// what is free, takes half as much again.
+#[derive(Default)]
+struct Shard {
+    entries: Vec<Entry>,
+    sorted: usize,
+}
+
+/// In bytes, so that nothing lies between two of them.
+#[derive(Clone, Copy)]
+struct Entry {
+    print: Fingerprint,
+    set: [u8; 2],
+}
+
+impl Entry {
+    fn set(&self) -> SetId {
+        SetId::from_le_bytes(self.set)
+    }
+}
+
+impl Shard {
+    fn entry(&mut self, print: Fingerprint, aside: &mut Vec<Entry>) -> (&mut Entry, bool) {
+        let (sorted, since) = self.entries.split_at(self.sorted);
+        let found = sorted.binary_search_by_key(&print.number(), |entry| entry.print.number());
+        let found = found.ok().or_else(|| {
+            let place = since.iter().position(|entry| entry.print == print)?;
+            Some(self.sorted + place)
+        });
+        let place = found.unwrap_or_else(|| {
+            self.make_room(aside);
+            let set = NOWHERE.to_le_bytes();
+            self.entries.push(Entry { print, set });
+            self.entries.len() - 1
+        });
+        (&mut self.entries[place], found.is_none())
+    }
+
+    /// Sorts everybody when there is no room for one more, and makes some for an eighth more.
+    fn make_room(&mut self, aside: &mut Vec<Entry>) {
+        if self.entries.len() < self.entries.capacity() {
+            return;
+        }
+        aside.clear();
+        aside.extend_from_slice(&self.entries[self.sorted..]);
+        aside.sort_unstable_by_key(|entry| entry.print.number());
+        // From the back, where the last ones have left their places.
+        let (mut left, mut to) = (self.sorted, self.entries.len());
+        while let Some(last) = aside.last() {
+            to -= 1;
+            let is_larger = |entry: &Entry| entry.print.number() > last.print.number();
+            if self.entries[..left].last().is_some_and(is_larger) {
+                left -= 1;
+                self.entries[to] = self.entries[left];
+            } else {
+                self.entries[to] = *last;
+                aside.pop();
+            }
+        }
+        self.sorted = self.entries.len();
+        self.entries.reserve_exact(self.sorted / 8 + 4);
     }
 }
 
@@ -137,29 +195,9 @@ impl Seen {
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(super) struct Fingerprint([u8; 16]);
 
-impl Hash for Fingerprint {
-    fn hash<H: Hasher>(&self, state: &mut H) {
-        let mut first = [0; 8];
-        first.copy_from_slice(&self.0[..8]);
-        state.write_u64(u64::from_le_bytes(first));
-    }
-}
-
-/// A fingerprint is as random as a hash can be: it is taken as it is.
-#[derive(Default)]
-struct Taken(u64);
-
-impl Hasher for Taken {
-    fn finish(&self) -> u64 {
-        self.0
-    }
-
-    fn write(&mut self, _: &[u8]) {
-        unreachable!("a fingerprint writes one number");
-    }
-
-    fn write_u64(&mut self, n: u64) {
-        self.0 = n;
+impl Fingerprint {
+    fn number(self) -> u128 {
+        u128::from_le_bytes(self.0)
     }
 }
 
@@ -192,6 +230,53 @@ mod tests {
         assert_eq!(seen.people(), 0);
         assert!(seen.meet("ada@contoso.com", Met::ToBeCalled).1);
         assert_eq!(seen.people(), 1);
+    }
+
+    #[test]
+    fn a_shard_knows_everybody_it_was_given_and_nobody_else() {
+        let (mut shard, mut aside) = (Shard::default(), Vec::new());
+        let print = |n: u32| {
+            // Some differ in their first bytes only, some in their last.
+            let mut print = [0; 16];
+            print[(n % 3) as usize * 6..][..4]
+                .copy_from_slice(&n.wrapping_mul(0x9e37_79b1).to_be_bytes());
+            print[15] ^= 1 << (n % 3);
+            Fingerprint(print)
+        };
+        let set = |n: u32| (n as u16 ^ 0x5555).to_be_bytes();
+        for n in 0..3_000 {
+            let (entry, new) = shard.entry(print(n), &mut aside);
+            assert!(new, "{n}");
+            entry.set = set(n);
+            for known in [n, n / 2, n / 3] {
+                let (entry, new) = shard.entry(print(known), &mut aside);
+                assert!(!new && entry.set == set(known), "{known} of {n}");
+            }
+        }
+        let numbers: Vec<_> = shard
+            .entries
+            .iter()
+            .map(|entry| entry.print.number())
+            .collect();
+        assert!(numbers[..shard.sorted].is_sorted());
+        assert!((0..3_000).all(|n| shard.entry(print(n), &mut aside).0.set == set(n)));
+        assert_eq!(shard.entries.len(), 3_000);
+    }
+
+    #[test]
+    fn a_person_takes_twenty_bytes() {
+        assert_eq!(size_of::<Entry>(), 18);
+        let mut seen = Seen::new();
+        for n in 0..200_000_u32 {
+            let (person, _) = seen.meet(&n.to_string(), Met::ToBeCalled);
+            assert!(seen.send(person, 0));
+        }
+        let room: usize = seen
+            .shards
+            .iter()
+            .map(|shard| shard.entries.capacity())
+            .sum();
+        assert!(room * size_of::<Entry>() < 200_000 * 20, "{room}");
     }
 
     #[test]

@@ -224,7 +224,7 @@ fn a_connector_that_panics_gives_no_secret_away() {
 
 #[test]
 fn what_stands_in_the_source_is_said_and_moves_no_cursor() {
-    let ran = program(&desk("probe", "literal"), "rescind\nproviders\ncheck");
+    let ran = program(&desk("build", "literal"), "rescind\nproviders\ncheck");
     let said = r": a literal \u{1b}[31mof the source";
     assert!(ran.stderr.contains(said), "{}", ran.stderr);
     assert!(
