@@ -69,7 +69,9 @@ async fn resolve(desk: Arc<Desk>, works: Vec<Work>) -> Result<(), StoreError> {
     };
     match desk.member.resolve_chunk(&subjects, priority).await {
         Ok(answers) => {
-            let answered = answers.iter().any(|answer| answer.failure().is_none());
+            // For one alone that met an outage a witness was answered.
+            let is_alone = answers.len() == 1;
+            let answered = is_alone || answers.iter().any(|answer| answer.failure().is_none());
             if answered {
                 desk.answered(false);
             }
@@ -261,11 +263,13 @@ async fn check(desk: Arc<Desk>, works: Vec<Work>) -> Result<(), StoreError> {
     let read = desk.member.prove(&ids, priority).await;
     match read {
         Ok(proofs) => {
-            if proofs.iter().any(|proof| proof.failure().is_none()) {
+            let is_alone = proofs.len() == 1;
+            let answered = is_alone || proofs.iter().any(|proof| proof.failure().is_none());
+            if answered {
                 desk.answered(false);
             }
             for (work, proof) in works.into_iter().zip(proofs) {
-                judge(&desk, work, proof);
+                judge(&desk, work, proof, answered);
             }
         }
         // No right to read evidence: a repeat does no harm where the scope says so.
@@ -277,7 +281,7 @@ async fn check(desk: Arc<Desk>, works: Vec<Work>) -> Result<(), StoreError> {
         // An answer, however strange: it must come to an end.
         Err(error) if is_strange(&error) => {
             for work in works {
-                judge(&desk, work, Proof::Failed(error.for_another_call()));
+                judge(&desk, work, Proof::Failed(error.for_another_call()), false);
             }
         }
         Err(error) => whole_call_failed(&desk, works, &error, |state| &mut state.to_check).await,
@@ -285,7 +289,9 @@ async fn check(desk: Arc<Desk>, works: Vec<Work>) -> Result<(), StoreError> {
     Ok(())
 }
 
-fn judge(desk: &Desk, mut work: Work, proof: Proof) {
+/// `answered`: others were, or a witness.
+fn judge(desk: &Desk, mut work: Work, proof: Proof, answered: bool) {
+    let tries = work.job.attempts + u32::from(answered);
     let asked_at = desk.member.lane.to_provider_time(work.order.accepted_at);
     match proof {
         // The mark is of the account as a whole: of single items it says nothing.
@@ -327,8 +333,8 @@ fn judge(desk: &Desk, mut work: Work, proof: Proof) {
             };
             desk.run_errand(work, fate);
         }
-        Proof::Failed(error) if is_down(&error) => {
-            // What may have been carried out is not repeated while nobody can say whether it was.
+        Proof::Failed(error) if is_down(&error) && tries < MAX_ATTEMPTS => {
+            // What may have been carried out is not repeated while somebody may yet say whether it was.
             let wait = desk.run.dice.backoff(work.job.attempts + 1);
             let fate = Fate {
                 next: Next::Waiting {
@@ -336,7 +342,7 @@ fn judge(desk: &Desk, mut work: Work, proof: Proof) {
                     why: WaitReason::Unknown,
                 },
                 detail: work.job.detail.clone(),
-                used_attempt: false,
+                used_attempt: answered,
             };
             desk.run_errand(work, fate);
         }

@@ -12,7 +12,9 @@ use super::fleet::{ConfiguredProvider, Quota};
 use super::gate::Gate;
 use super::lane::{Lane, LaneFault, LaneSettings, Permit, Role};
 use super::protected::Protected;
-use super::reads::{each_alone, is_strange, one_each, reported, reported_each, unless_down};
+use super::reads::{
+    each_alone, is_away, is_strange, one_each, reported, reported_each, unless_down,
+};
 use crate::budget::{Budget, Cost};
 use crate::clock::Clock;
 use crate::connector::Roles;
@@ -26,7 +28,7 @@ use crate::provider::{
     Resolution, ScopeKind,
 };
 use crate::store::{Spent, Store, StoreError};
-use crate::subject::Subject;
+use crate::subject::{Subject, fold};
 
 /// One provider at work.
 #[non_exhaustive]
@@ -191,7 +193,8 @@ impl Member {
     }
 
     /// One call of [`Member::resolve`]: at most as many subjects as one read takes. If its answer makes no sense, each is
-    /// asked about alone.
+    /// asked about alone. Where one alone meets an outage, a witness is asked about: if that is answered, the failure is
+    /// this subject's own.
     pub(super) async fn resolve_chunk(
         &self,
         subjects: &[Subject],
@@ -201,6 +204,17 @@ impl Member {
             Err(error) if is_strange(&error) && subjects.len() > 1 => {
                 let ask = |one| self.resolve_once(one, priority).boxed();
                 each_alone(subjects, ask, Resolution::Failed).await?
+            }
+            Err(error) if is_away(&error) && subjects.len() == 1 => {
+                let witness = self.witness(subjects[0].given());
+                let Some(Ok(witness)) = witness.map(|id| Subject::from_id(&id)) else {
+                    return Err(error);
+                };
+                let answers = self.resolve_once(&[witness], priority).await?;
+                if answers.iter().any(|answer| answer.failure().is_some()) {
+                    return Err(error);
+                }
+                return Ok(vec![Resolution::Failed(error)]);
             }
             answers => answers?,
         };
@@ -235,7 +249,8 @@ impl Member {
     }
 
     /// Reads the evidence of accounts, at most as many as one read takes: exactly one answer for each, in order. If the
-    /// answer makes no sense, each is asked about alone.
+    /// answer makes no sense, each is asked about alone; where one alone meets an outage, a witness, as for
+    /// [`Member::resolve_chunk`].
     ///
     /// # Errors
     /// The call's as a whole, or the fault the lane has; `ConfigInvalid` where the provider has no evidence.
@@ -249,8 +264,31 @@ impl Member {
                 let ask = |one| self.prove_once(one, priority).boxed();
                 each_alone(ids, ask, Proof::Failed).await
             }
+            Err(error) if is_away(&error) && ids.len() == 1 => {
+                let Some(witness) = self.witness(&ids[0]) else {
+                    return Err(error);
+                };
+                let proofs = self.prove_once(&[witness], priority).await?;
+                if proofs.iter().any(|proof| proof.failure().is_some()) {
+                    return Err(error);
+                }
+                Ok(vec![Proof::Failed(error)])
+            }
             proofs => proofs,
         }
+    }
+
+    /// The id of an account that the provider has found before, and that nobody calls `but`.
+    fn witness(&self, but: &str) -> Option<String> {
+        let but = fold(but);
+        let seen = self.seen.lock().unwrap_or_else(PoisonError::into_inner);
+        let is_other = |account: &&Account| {
+            let spellings = [&account.id, &account.name].into_iter();
+            !spellings.chain(&account.spellings).any(|s| fold(s) == but)
+        };
+        seen.values()
+            .find(is_other)
+            .map(|account| account.id.clone())
     }
 
     async fn prove_once(&self, ids: &[String], priority: Priority) -> Result<Vec<Proof>, Error> {

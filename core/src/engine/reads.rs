@@ -135,6 +135,13 @@ pub(super) async fn each_alone<'a, A, T>(
     Ok(answers.into_iter().flatten().collect())
 }
 
+/// Whether a failure looks like an outage: of the provider, or of what one subject needs there.
+pub(super) fn is_away(error: &Error) -> bool {
+    error.retry() != Retry::Never
+        && !error.is_lane_fault()
+        && matches!(error.kind(), ErrorKind::Unavailable | ErrorKind::Timeout)
+}
+
 /// Whether a failure is the provider's affair and passes by itself.
 pub(super) fn is_down(error: &Error) -> bool {
     error.retry() != Retry::Never

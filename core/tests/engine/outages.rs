@@ -1,10 +1,12 @@
 //! One subject that the provider cannot serve, and a provider that serves nobody.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use rescind_core::engine::{Ended, Goal, Stop};
 use rescind_core::error::{Error, ErrorKind, Retry};
 use rescind_core::job::JobState;
+use rescind_core::report::EvidenceState;
 use rescind_testkit::scripted::Answer;
 
 use crate::world::{World, people, secs};
@@ -88,4 +90,63 @@ async fn an_outage_of_writes_parks_nobody_although_reads_are_answered() {
 #[tokio::test(start_paused = true)]
 async fn an_outage_parks_nobody_however_few_are_left() {
     parks_nobody(16, true).await;
+}
+
+/// Long enough for every try that one person has, and far too short for waiting for ever.
+const LONG: Duration = Duration::from_secs(24 * 3_600);
+
+async fn ends(world: &World) -> Ended {
+    let engine = world.engine().await;
+    let stop = Stop::new();
+    let run = engine.run(Goal::Everything, &stop);
+    let ended = tokio::time::timeout(LONG, run).await;
+    let states = world.states();
+    ended
+        .unwrap_or_else(|_| panic!("it goes on: {states:?}"))
+        .expect("it ends well")
+}
+
+#[tokio::test(start_paused = true)]
+async fn one_person_who_is_always_unreachable_is_parked_and_the_run_ends() {
+    for subjects_per_read in [1, 20] {
+        let world = World::new(|b| b.subjects_per_read(subjects_per_read));
+        world.idp().down_about("dan@example.com");
+        world
+            .order(&["ada@example.com", "dan@example.com", "eve@example.com"])
+            .await;
+        assert_eq!(ends(&world).await, Ended::Finished);
+        assert_eq!(
+            world.states(),
+            [JobState::Confirmed, JobState::Parked, JobState::Confirmed]
+        );
+        assert_eq!(world.idp().calls_about("dan"), 0);
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn evidence_of_one_that_is_always_unreachable_is_given_up_and_the_run_ends() {
+    for subjects_per_read in [1, 20] {
+        let world = World::new(|b| b.subjects_per_read(subjects_per_read));
+        // By its id only: it is found, and its evidence is not.
+        world.idp().down_about("dan");
+        world.order(&["ada@example.com", "dan@example.com"]).await;
+        assert_eq!(ends(&world).await, Ended::Finished);
+        let evidence: Vec<_> = world.jobs().iter().map(|job| job.evidence).collect();
+        assert_eq!(
+            evidence,
+            [EvidenceState::Verified, EvidenceState::Unverified]
+        );
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_may_have_been_done_is_called_again_where_its_evidence_stays_unreachable() {
+    let world = World::plain();
+    world.idp().down_about("dan");
+    let lost = Answer::error(ErrorKind::Timeout, Retry::OutcomeUnknown).but_carried_out();
+    world.idp().script("dan", [lost]);
+    world.order(&["ada@example.com", "dan@example.com"]).await;
+    assert_eq!(ends(&world).await, Ended::Finished);
+    assert_eq!(world.states(), [JobState::Confirmed; 2]);
+    assert_eq!(world.idp().calls_about("dan"), 2);
 }

@@ -190,7 +190,7 @@ struct State {
     ambiguous: Vec<String>,
     /// Reads of which one of these is a part panic.
     poison: Vec<String>,
-    /// These cannot be looked up: what stands behind them is down.
+    /// These cannot be read: what stands behind them is down.
     down: Vec<String>,
     watermarks: HashMap<String, Timestamp>,
     /// How long a watermark takes to show.
@@ -432,7 +432,7 @@ impl Scripted {
         self.state().poison.push(fold(spelling));
     }
 
-    /// Answers each look-up of this spelling or id, and of nobody else, as a server that is down does.
+    /// Answers each look-up and each evidence read of this spelling or id, and of nobody else, as a server that is down does.
     pub fn down_about(&self, spelling: &str) {
         self.state().down.push(fold(spelling));
     }
@@ -571,6 +571,11 @@ impl Drop for Leaving<'_> {
     }
 }
 
+fn down(operation: &'static str) -> Error {
+    let retry = Retry::Safe { after: None };
+    Error::new(ErrorKind::Unavailable, retry, operation, "scripted")
+}
+
 fn cancelled() -> Error {
     Error::new(
         ErrorKind::Cancelled,
@@ -640,9 +645,7 @@ impl Directory for Scripted {
                     return Resolution::NotFound;
                 }
                 if state.down.contains(&spelling) {
-                    let retry = Retry::Safe { after: None };
-                    let kind = ErrorKind::Unavailable;
-                    return Resolution::Failed(Error::new(kind, retry, "resolve", "scripted"));
+                    return Resolution::Failed(down("resolve"));
                 }
                 if state.ambiguous.contains(&spelling) {
                     return Resolution::Ambiguous { count: 2 };
@@ -702,6 +705,9 @@ impl Evidence for Scripted {
             .map(|id| {
                 if state.unknown.contains(&fold(id)) {
                     return Proof::SubjectMissing;
+                }
+                if state.down.contains(&fold(id)) {
+                    return Proof::Failed(down("evidence"));
                 }
                 if let Some(ahead) = state.claims_ahead {
                     let at = now.checked_add(ahead).ok();
