@@ -129,11 +129,13 @@ def verify(file, trusted, found):  # counts what is right, and answers the first
             return "link", at
         committed, opened = e.get("commitments", []), e.get("openings", [])
         legible = all(len(hash) == 64 and hexes.fullmatch(hash) for _, hash in committed)
-        previous, first = sha(b"rescind audit entry v1\n", previous, body(e) if legible else b""), dict(committed[::-1])
+        previous = sha(b"rescind audit entry v1\n", previous, body(e) if legible else b"")
         if not legible or e["hash"] != previous.hex():
             return "content", at
+        closed = iter(committed)
         for o in opened:
-            if not hexes.fullmatch(o["salt"]) or first.get(o["field"]) != sha(b"rescind audit field v1\n", text(
+            shut = next((hash for field, hash in closed if field == o["field"]), None)
+            if not hexes.fullmatch(o["salt"]) or shut != sha(b"rescind audit field v1\n", text(
                     o["field"]), text(bytes.fromhex(o["salt"])), text(o["value"])).hex():
                 return "opening", at
         found["erased"] += max(0, len(committed) - len(opened))

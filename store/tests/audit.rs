@@ -238,6 +238,12 @@ async fn both_verifiers_name_the_same_place() {
     reopened[opened].openings[0].value.push('!');
     let at = opened as u64 + 1;
     check("reopen", &checkpoints, &reopened, FaultKind::Opening, at);
+    // One that stands there twice would hide that another was erased.
+    let mut doubled = entries.clone();
+    let openings = &mut doubled[opened].openings;
+    assert!(openings.len() > 1);
+    openings[1] = openings[0].clone();
+    check("double", &checkpoints, &doubled, FaultKind::Opening, at);
 
     // A forger with a key of their own convinces only those who know no key.
     let forger = Ed25519Signer::from_seed(&[7; 32]).unwrap().named();

@@ -148,6 +148,24 @@ async fn a_story_that_names_somebody_stays_with_the_job() {
         }
         assert_eq!(folder.stories(), [""; 0], "{detail:?}");
     }
+    // She has an account at another provider, too.
+    for id in ["4f1c-77", "u-2"] {
+        let order = ordered(store).await;
+        let elsewhere = Resolved {
+            id: id.to_owned(),
+            ..account()
+        };
+        told(
+            store,
+            order,
+            elsewhere,
+            &residual("tokens of ann b. live on"),
+        )
+        .await;
+        bench.clock.advance(jiff::SignedDuration::from_secs(1));
+    }
+    assert_eq!(folder.stories(), [""; 0]);
+
     // Told of her first, and then of somebody whom it does not name.
     let once = residual("4f1c-77 had more");
     let order = ordered(store).await;

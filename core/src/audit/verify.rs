@@ -290,10 +290,10 @@ impl Verification {
         if !is_hex_of(entry.hash, &hash) {
             return fault(FaultKind::Content);
         }
+        // In the order of what they open, each once: one that stood there twice would hide that another is gone.
+        let mut closed = commitments.iter();
         for opening in entry.openings {
-            let committed = commitments
-                .iter()
-                .find(|(field, _)| *field == opening.field);
+            let committed = closed.find(|(field, _)| *field == opening.field);
             let opened = read_hex(&opening.salt, &mut self.salt)
                 .map(|()| entry::commit(&opening.field, &self.salt, &opening.value));
             if opened.is_none() || opened != committed.map(|(_, commitment)| *commitment) {

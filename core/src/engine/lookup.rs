@@ -21,9 +21,6 @@ use crate::report::{Detail, EvidenceState, OutcomeName, Unsupported};
 use crate::store::{Next, StoreError};
 use crate::subject::Subject;
 
-/// Look-ups of one person that may fail before we go on without them.
-const MAX_LOOKUPS: u32 = 3;
-
 /// A watermark this long after T is of a call after T, whatever the clocks' rounding.
 const AFTER_T: SignedDuration = SignedDuration::from_secs(1);
 
@@ -168,7 +165,13 @@ fn failed(desk: &Desk, work: Work, error: &Error, answered: bool) {
         _ => answered,
     };
     let tries = work.job.attempts + u32::from(used_attempt);
-    let most = if is_strange(error) {
+    let was_strange = work
+        .job
+        .detail
+        .error
+        .as_ref()
+        .is_some_and(|last| last.kind == error.kind());
+    let most = if is_strange(error) && was_strange {
         MAX_UNRECOGNISED
     } else {
         MAX_ATTEMPTS
@@ -231,10 +234,10 @@ async fn whole_call_failed(
         () = desk.run.draining.cancelled() => {}
         () = sleep(wait.max(after.unwrap_or_default())) => {}
     }
-    let strange = is_strange(error);
     for mut work in works {
         work.lookups += 1;
-        if strange && work.lookups >= MAX_LOOKUPS {
+        work.strange += u32::from(is_strange(error));
+        if work.strange >= MAX_UNRECOGNISED {
             let mut detail = work.job.detail.clone();
             detail.error = Some(error.to_record());
             desk.run_errand(work, Fate::parked(detail));
@@ -346,8 +349,10 @@ fn judge(desk: &Desk, mut work: Work, proof: Proof, answered: bool) {
             };
             desk.run_errand(work, fate);
         }
-        Proof::Failed(error) if error.retry() != Retry::Never && work.lookups + 1 < MAX_LOOKUPS => {
-            work.lookups += 1;
+        Proof::Failed(error)
+            if error.retry() != Retry::Never && work.strange + 1 < MAX_UNRECOGNISED =>
+        {
+            work.strange += 1;
             desk.state().to_check.push(work);
             desk.feed.notify_one();
         }

@@ -2,6 +2,7 @@
 
 use std::collections::{HashMap, HashSet};
 use std::fmt;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use futures_util::{FutureExt as _, StreamExt, TryStreamExt, stream};
@@ -61,6 +62,8 @@ pub struct Member {
     /// What its lane knows of other processes.
     known: Mutex<Left>,
     seen: Mutex<HashMap<String, Account>>,
+    /// How often somebody was asked about alone.
+    turns: AtomicUsize,
 }
 
 /// How many accounts a member keeps in mind between a plan and its run: more than a plan ever looks up.
@@ -122,6 +125,7 @@ impl Member {
             lane,
             known: Mutex::new(left),
             seen: Mutex::default(),
+            turns: AtomicUsize::default(),
         }))
     }
 
@@ -203,7 +207,7 @@ impl Member {
         let answers = match self.resolve_once(subjects, priority).await {
             Err(error) if is_strange(&error) && subjects.len() > 1 => {
                 let ask = |one| self.resolve_once(one, priority).boxed();
-                each_alone(subjects, ask, Resolution::Failed).await?
+                each_alone(self.turn(), subjects, ask, Resolution::Failed).await?
             }
             Err(error) if is_away(&error) && subjects.len() == 1 => {
                 let witness = self.witness(subjects[0].given());
@@ -262,7 +266,7 @@ impl Member {
         match self.prove_once(ids, priority).await {
             Err(error) if is_strange(&error) && ids.len() > 1 => {
                 let ask = |one| self.prove_once(one, priority).boxed();
-                each_alone(ids, ask, Proof::Failed).await
+                each_alone(self.turn(), ids, ask, Proof::Failed).await
             }
             Err(error) if is_away(&error) && ids.len() == 1 => {
                 let Some(witness) = self.witness(&ids[0]) else {
@@ -276,6 +280,10 @@ impl Member {
             }
             proofs => proofs,
         }
+    }
+
+    fn turn(&self) -> usize {
+        self.turns.fetch_add(1, Ordering::Relaxed)
     }
 
     /// The id of an account that the provider has found before, and that nobody calls `but`.

@@ -20,6 +20,8 @@ pub(super) struct Work {
     pub(super) account: Option<Arc<Account>>,
     /// Look-ups for it that failed.
     pub(super) lookups: u32,
+    /// Look-ups and readings for it that nobody understood.
+    pub(super) strange: u32,
     /// Whether it may go out again although it may have been carried out.
     pub(super) checked: bool,
     /// Whether it came back from waiting: such jobs have a share of the window of their own.
@@ -35,6 +37,7 @@ impl Work {
             order,
             account: None,
             lookups: 0,
+            strange: 0,
             checked: false,
             woken: false,
             paid_retry: false,

@@ -95,12 +95,13 @@ pub(super) fn is_strange(error: &Error) -> bool {
 }
 
 /// Asks about each subject alone, where the answer about all of them made no sense: whoever it was takes nobody along.
-/// `ask` is one call, and `fails` what its failure means for the subject.
+/// `ask` is one call, and `fails` what its failure means for the subject; `turn` is another number each time.
 ///
 /// # Errors
-/// When the first, the last and the one in the middle all fail in the same way, alone as well: then it is not one
-/// subject's affair, and the others are not asked. And when a person must act.
+/// When three of them, others each time, all fail in the same way, alone as well: then it is not one subject's affair, and
+/// the others are not asked. And when a person must act.
 pub(super) async fn each_alone<'a, A, T>(
+    turn: usize,
     asked: &'a [A],
     ask: impl Fn(&'a [A]) -> BoxFuture<'a, Result<Vec<T>, Error>>,
     fails: fn(Error) -> T,
@@ -109,7 +110,8 @@ pub(super) async fn each_alone<'a, A, T>(
     let mut answers: Vec<Option<T>> = asked.iter().map(|_| None).collect();
     let mut is_understood = false;
     let (mut strange, mut down) = (0, 0);
-    for i in [0, count - 1, count / 2].into_iter().chain(0..count) {
+    let sample = [0, count / 3, 2 * count / 3].map(|place| (turn + place) % count);
+    for i in sample.into_iter().chain(0..count) {
         if answers[i].is_some() {
             continue;
         }

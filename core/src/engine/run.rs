@@ -6,7 +6,7 @@ use std::time::Duration;
 use futures_util::future::{try_join, try_join_all};
 use tokio::sync::{Notify, mpsc};
 use tokio::task::JoinSet;
-use tokio::time::{sleep, timeout};
+use tokio::time::{Instant, sleep, timeout};
 use tokio_util::sync::CancellationToken;
 
 use super::desk::Desk;
@@ -233,6 +233,10 @@ async fn wind_down(run: &Run, tasks: &mut Tasks) -> Result<(), EngineError> {
     Ok(())
 }
 
+/// How long a protected list must be answered strangely before its lane stops: a page that says that the provider is being
+/// worked on is gone by then.
+const STRANGE_FOR: Duration = Duration::from_secs(60);
+
 /// What to do about a protected list that is answered so that nobody understands it.
 const UNREADABLE: &str = "look the entries of `protected` up in the provider's own console, and write an account's own id \
     instead of an address that is answered strangely";
@@ -242,6 +246,7 @@ async fn protect(desk: Arc<Desk>) -> Result<(), StoreError> {
     let list = desk.member.protected();
     let mut failures = 0;
     let mut strange = 0;
+    let mut strange_since = Instant::now();
     loop {
         let age = list.age();
         let wait = match age {
@@ -270,8 +275,15 @@ async fn protect(desk: Arc<Desk>) -> Result<(), StoreError> {
             }
             Err(error) => {
                 failures += 1;
-                strange = if is_strange(&error) { strange + 1 } else { 0 };
-                if strange >= MAX_UNRECOGNISED && !list.is_fresh() {
+                if is_strange(&error) {
+                    if strange == 0 {
+                        strange_since = Instant::now();
+                    }
+                    strange += 1;
+                }
+                let is_lasting =
+                    strange >= MAX_UNRECOGNISED && strange_since.elapsed() >= STRANGE_FOR;
+                if is_lasting && !list.is_fresh() {
                     // It does not pass by itself, and nobody can say who is protected.
                     strange = 0;
                     desk.stop(&error.for_another_call().with_hint(UNREADABLE));

@@ -3,12 +3,12 @@
 use std::time::Duration;
 
 use rescind_core::engine::{Ended, Goal, Stop};
-use rescind_core::error::{ErrorKind, Retry};
+use rescind_core::error::{Error, ErrorKind, Retry};
 use rescind_core::job::JobState;
 use rescind_core::report::EvidenceState;
-use rescind_testkit::scripted::{self, Answer, Call};
+use rescind_testkit::scripted::{self, Answer, Call, ScriptedBuilder};
 
-use crate::world::{World, secs};
+use crate::world::{World, people, secs};
 
 #[tokio::test(start_paused = true)]
 async fn a_connector_that_panics_loses_nobody() {
@@ -83,13 +83,95 @@ async fn those_at_the_head_of_a_group_take_nobody_along() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn those_who_are_asked_first_take_nobody_along() {
+    let world = World::new(|b| b.subjects_per_read(20));
+    let people = people(8);
+    // The sample of the first time.
+    let poison = [0, 8 / 3, 2 * 8 / 3];
+    for i in poison {
+        world.idp().panic_about(&people[i]);
+    }
+    let people: Vec<&str> = people.iter().map(String::as_str).collect();
+    let order = world.order(&people).await;
+    assert_eq!(world.run(Goal::Order(order)).await, Ended::Finished);
+    for (i, state) in world.states().into_iter().enumerate() {
+        let expected = if poison.contains(&i) {
+            JobState::Parked
+        } else {
+            JobState::Confirmed
+        };
+        assert_eq!(state, expected, "{i}");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn one_strange_answer_after_an_outage_parks_nobody() {
+    let safe = Retry::Safe { after: None };
+    let of = |kind| move || Error::new(kind, safe, "read", "scripted");
+    let world = World::plain();
+    world.idp().fail_resolve(2, of(ErrorKind::Unavailable));
+    world.idp().fail_resolve(1, of(ErrorKind::InvalidResponse));
+    let order = world.order(&["ada@example.com"]).await;
+    assert_eq!(world.run(Goal::Order(order)).await, Ended::Finished);
+    assert_eq!(world.job().state, JobState::Confirmed);
+
+    // The same of evidence, where a repeat may do harm.
+    let world = World::new(ScriptedBuilder::not_idempotent);
+    world.idp().fail_evidence(2, of(ErrorKind::Unavailable));
+    world.idp().fail_evidence(1, of(ErrorKind::InvalidResponse));
+    let lost = Answer::error(ErrorKind::Timeout, Retry::OutcomeUnknown).but_carried_out();
+    world.idp().script("ada", [lost]);
+    let order = world.accept_resolved(&["ada@example.com"]).await;
+    tokio::time::sleep(secs(2)).await;
+    assert_eq!(world.run(Goal::Order(order)).await, Ended::Finished);
+    assert_eq!(world.job().state, JobState::Confirmed);
+}
+
+#[tokio::test(start_paused = true)]
+async fn one_strange_answer_among_failures_of_another_kind_parks_nobody() {
+    let safe = Retry::Safe { after: None };
+    let away = (ErrorKind::Unavailable, safe);
+    let strange = (ErrorKind::InvalidResponse, safe);
+    let world = World::new(|b| b.subjects_per_read(20));
+    world
+        .idp()
+        .fail_look_ups_of("ada@example.com", &[away, away, strange, away, strange]);
+    let order = world.order(&["ada@example.com", "bob@example.com"]).await;
+    assert_eq!(world.run(Goal::Order(order)).await, Ended::Finished);
+    assert_eq!(world.states(), [JobState::Confirmed; 2]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_protected_list_that_is_strange_for_some_seconds_is_waited_for() {
+    let mut world = World::plain();
+    world.protected = vec!["breakglass@example.com".to_owned()];
+    world.idp().fail_resolve(4, || {
+        let retry = Retry::Safe { after: None };
+        Error::new(ErrorKind::InvalidResponse, retry, "resolve", "a page")
+    });
+    let order = world.accept_resolved(&["ada@example.com"]).await;
+    assert_eq!(world.run(Goal::Order(order)).await, Ended::Finished);
+    assert_eq!(world.job().state, JobState::Confirmed);
+}
+
+#[tokio::test(start_paused = true)]
 async fn one_who_is_strange_and_one_who_is_down_hold_nobody_up() {
-    for people in [["p", "d", "ada"], ["d", "p", "ada"], ["ada", "d", "p"]] {
+    let orders: [&[&str]; 4] = [
+        &["p", "d", "ada"],
+        &["d", "p", "ada"],
+        &["ada", "d", "p"],
+        &["d", "p", "d2", "ada", "d3"],
+    ];
+    for people in orders {
         let world = World::new(|b| b.subjects_per_read(20));
         world.idp().panic_about("p@example.com");
-        world.idp().down_about("d@example.com");
-        let at = people.map(|person| format!("{person}@example.com"));
-        world.order(&at.each_ref().map(String::as_str)).await;
+        let at = |person: &&str| format!("{person}@example.com");
+        for down in ["d", "d2", "d3"] {
+            world.idp().down_about(&at(&down));
+        }
+        let addresses: Vec<String> = people.iter().map(at).collect();
+        let addresses: Vec<&str> = addresses.iter().map(String::as_str).collect();
+        world.order(&addresses).await;
         let engine = world.engine().await;
         let stop = Stop::new();
         // Whoever is down is waited for.

@@ -28,8 +28,8 @@ pub(super) struct Stories {
     places: HashMap<u64, usize>,
     /// The place of the one that was told last, which is the next one, too, nearly always.
     last: usize,
-    /// Hashes of those that were told of one person, with that person's.
-    once: HashMap<u64, u64>,
+    /// Hashes of those that were told of one person, with those of that person's account and of what the order said.
+    once: HashMap<u64, (u64, u64)>,
     hasher: RandomState,
 }
 
@@ -116,9 +116,12 @@ impl Stories {
         if self.once.len() >= MOST {
             self.once.clear();
         }
-        let person = job.account.id.as_ref().or(job.subject.as_ref());
-        let person = self.hasher.hash_one(person);
-        if *self.once.entry(hash).or_insert(person) == person {
+        let account = job.account.id.as_ref().or(job.subject.as_ref());
+        let account = self.hasher.hash_one(account);
+        let said = self.hasher.hash_one(job.subject.as_deref().map(fold));
+        let (one, other) = *self.once.entry(hash).or_insert((account, said));
+        // One person may have an account at each of two providers, or be said in two ways.
+        if one == account || other == said {
             return Ok(None);
         }
         let story = Detail {

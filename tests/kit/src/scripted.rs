@@ -192,6 +192,8 @@ struct State {
     poison: Vec<String>,
     /// These cannot be read: what stands behind them is down.
     down: Vec<String>,
+    /// How the next look-ups of a person fail.
+    failing: HashMap<String, VecDeque<(ErrorKind, Retry)>>,
     watermarks: HashMap<String, Timestamp>,
     /// How long a watermark takes to show.
     evidence_lag: Duration,
@@ -437,6 +439,12 @@ impl Scripted {
         self.state().down.push(fold(spelling));
     }
 
+    /// Fails the next look-ups of this spelling, and of nobody else, so, one after the other.
+    pub fn fail_look_ups_of(&self, spelling: &str, errors: &[(ErrorKind, Retry)]) {
+        let errors = errors.iter().copied().collect();
+        self.state().failing.insert(fold(spelling), errors);
+    }
+
     /// Lets a watermark take this long to show.
     pub fn evidence_lags(&self, lag: Duration) {
         self.state().evidence_lag = lag;
@@ -646,6 +654,10 @@ impl Directory for Scripted {
                 }
                 if state.down.contains(&spelling) {
                     return Resolution::Failed(down("resolve"));
+                }
+                let failing = state.failing.get_mut(&spelling);
+                if let Some((kind, retry)) = failing.and_then(VecDeque::pop_front) {
+                    return Resolution::Failed(Error::new(kind, retry, "resolve", "scripted"));
                 }
                 if state.ambiguous.contains(&spelling) {
                     return Resolution::Ambiguous { count: 2 };
