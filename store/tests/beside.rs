@@ -8,7 +8,7 @@ use rescind_core::audit::verify::Verification;
 use rescind_core::clock::{Clock, SystemClock};
 use rescind_core::id::{JobKey, OrderKey};
 use rescind_core::job::{JobState, Resolved};
-use rescind_core::report::{Detail, EvidenceState, Residual, Step};
+use rescind_core::report::{Detail, EvidenceState, Residual, Step, Unsupported};
 use rescind_core::store::{
     Acceptance, Claim, Claimed, EvidenceReading, Next, Purpose, Settlement, StagedJob, Store,
 };
@@ -182,6 +182,21 @@ async fn a_story_that_names_somebody_stays_with_the_job() {
     }
     // Two have told the second one, which names neither; the first was hers alone.
     assert_eq!(folder.stories().len(), 1);
+
+    // Why somebody is refused is in a connector's own words, and few are: that stays with the job, too.
+    let before = folder.stories();
+    let refused = Detail {
+        refusal: Some(Unsupported::new(
+            "not this kind of account",
+            "ask its owner",
+        )),
+        ..Bench::story()
+    };
+    for name in ["f@example.com", "g@example.com"] {
+        let (_, order) = bench.order(&[name]).await;
+        told(store, order, Bench::account(name), &refused).await;
+    }
+    assert_eq!(folder.stories(), before);
 
     // What names nobody is kept once for many.
     for name in ["d@example.com", "e@example.com"] {
