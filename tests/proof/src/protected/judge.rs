@@ -46,19 +46,26 @@ impl Process {
         self.readings.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
+    /// Whether this is asked as an entry of its list. While it reads that, it may ask about others, too, to see whether the
+    /// provider is there.
+    fn is_entry(&self, asked: &str) -> bool {
+        self.list.iter().any(|entry| entry.trim() == asked)
+    }
+
     /// It asks a provider for entries of its list. Answers which reading that is: one that asks again has begun anew, and
     /// what a former one is still told counts no more.
     pub(super) fn asks(&self, tenant: usize, entries: &[Subject]) -> u64 {
         let readings = &mut *self.readings();
         let reading = readings.entry(tenant).or_default();
-        let again = |entry: &Subject| reading.asked.contains(entry.given());
+        let asked = entries.iter().map(Subject::given);
+        let entries: Vec<&str> = asked.filter(|asked| self.is_entry(asked)).collect();
+        let again = |entry: &&str| reading.asked.contains(*entry);
         if reading.number == 0 || entries.iter().any(again) {
             reading.number += 1;
             reading.asked.clear();
             reading.round.clear();
         }
-        let entries = entries.iter().map(|entry| entry.given().to_owned());
-        reading.asked.extend(entries);
+        reading.asked.extend(entries.into_iter().map(str::to_owned));
         reading.number
     }
 
@@ -66,7 +73,7 @@ impl Process {
     pub(super) fn is_told(&self, tenant: usize, number: u64, entry: &str, person: Option<usize>) {
         let readings = &mut *self.readings();
         let reading = readings.entry(tenant).or_default();
-        if reading.number != number {
+        if reading.number != number || !self.is_entry(entry) {
             return;
         }
         reading.round.insert(entry.to_owned(), person);
