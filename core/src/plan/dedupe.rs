@@ -289,4 +289,21 @@ mod tests {
             assert!(!subset().any(|provider| seen.send(person, provider)));
         }
     }
+
+    #[test]
+    fn nobody_is_sent_twice_once_the_sets_are_used_up() {
+        let mut seen = Seen::new();
+        let (first, _) = seen.meet("first", Met::ToBeCalled);
+        assert!([0, 3, 5].map(|provider| seen.send(first, provider)) == [true; 3]);
+        let mut provider = 100;
+        while seen.sets.len() < MAX_SETS {
+            let (other, _) = seen.meet(&provider.to_string(), Met::ToBeCalled);
+            assert!(seen.send(other, provider));
+            provider += 1;
+        }
+        let (ada, _) = seen.meet("ada", Met::ToBeCalled);
+        // After each of them she goes to providers that somebody else went to, or nobody.
+        assert!([0, 5, 3].map(|provider| seen.send(ada, provider)) == [true; 3]);
+        assert!([0, 5, 3].map(|provider| seen.send(ada, provider)) == [false; 3]);
+    }
 }
