@@ -32,7 +32,7 @@ const STAGES: usize = 4;
 const LATELY: Duration = Duration::from_secs(10);
 
 /// So many subjects that fail one after the other are an outage, whatever is read meanwhile.
-const MANY_FAIL: usize = 5;
+pub(super) const MANY_FAIL: usize = 5;
 
 /// One lane of a run.
 #[derive(Debug)]

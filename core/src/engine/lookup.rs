@@ -11,7 +11,7 @@ use super::desk::{Desk, Fate};
 use super::evidence::is_past;
 use super::feed::with_account;
 use super::queue::{Queue, Work};
-use super::reads::{is_down, is_strange};
+use super::reads::{is_away, is_down, is_strange};
 use super::settle::{MAX_ATTEMPTS, MAX_UNRECOGNISED};
 use crate::clock::later;
 use crate::error::{Error, ErrorKind, Retry};
@@ -66,9 +66,10 @@ async fn resolve(desk: Arc<Desk>, works: Vec<Work>) -> Result<(), StoreError> {
     };
     match desk.member.resolve_chunk(&subjects, priority).await {
         Ok(answers) => {
-            // For one alone that met an outage a witness was answered.
-            let is_alone = answers.len() == 1;
-            let answered = is_alone || answers.iter().any(|answer| answer.failure().is_none());
+            // Where all met an outage, a witness was answered.
+            let mut failures = answers.iter().map(Resolution::failure);
+            let has_witness = failures.all(|failure| failure.is_some_and(is_away));
+            let answered = has_witness || answers.iter().any(|answer| answer.failure().is_none());
             if answered {
                 desk.answered(false);
             }
@@ -266,8 +267,9 @@ async fn check(desk: Arc<Desk>, works: Vec<Work>) -> Result<(), StoreError> {
     let read = desk.member.prove(&ids, priority).await;
     match read {
         Ok(proofs) => {
-            let is_alone = proofs.len() == 1;
-            let answered = is_alone || proofs.iter().any(|proof| proof.failure().is_none());
+            let mut failures = proofs.iter().map(Proof::failure);
+            let has_witness = failures.all(|failure| failure.is_some_and(is_away));
+            let answered = has_witness || proofs.iter().any(|proof| proof.failure().is_none());
             if answered {
                 desk.answered(false);
             }

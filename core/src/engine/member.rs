@@ -9,6 +9,7 @@ use futures_util::{FutureExt as _, StreamExt, TryStreamExt, stream};
 use jiff::Timestamp;
 use tokio_util::sync::CancellationToken;
 
+use super::desk::MANY_FAIL;
 use super::fleet::{ConfiguredProvider, Quota};
 use super::gate::Gate;
 use super::lane::{Lane, LaneFault, LaneSettings, Permit, Role};
@@ -197,8 +198,8 @@ impl Member {
     }
 
     /// One call of [`Member::resolve`]: at most as many subjects as one read takes. If its answer makes no sense, each is
-    /// asked about alone. Where one alone meets an outage, a witness is asked about: if that is answered, the failure is
-    /// this subject's own.
+    /// asked about alone. Where a few meet nothing but an outage, a witness is asked about: if that is answered, each failure
+    /// is its subject's own.
     pub(super) async fn resolve_chunk(
         &self,
         subjects: &[Subject],
@@ -209,8 +210,9 @@ impl Member {
                 let ask = |one| self.resolve_once(one, priority).boxed();
                 each_alone(self.turn(), subjects, ask, Resolution::Failed).await?
             }
-            Err(error) if is_away(&error) && subjects.len() == 1 => {
-                let witness = self.witness(subjects[0].given());
+            Err(error) if is_away(&error) && subjects.len() < MANY_FAIL => {
+                let asked: Vec<_> = subjects.iter().map(Subject::folded).collect();
+                let witness = self.witness(&asked);
                 let Some(Ok(witness)) = witness.map(|id| Subject::from_id(&id)) else {
                     return Err(error);
                 };
@@ -218,7 +220,8 @@ impl Member {
                 if answers.iter().any(|answer| answer.failure().is_some()) {
                     return Err(error);
                 }
-                return Ok(vec![Resolution::Failed(error)]);
+                let each = |_| Resolution::Failed(error.for_another_call());
+                return Ok(subjects.iter().map(each).collect());
             }
             answers => answers?,
         };
@@ -253,7 +256,7 @@ impl Member {
     }
 
     /// Reads the evidence of accounts, at most as many as one read takes: exactly one answer for each, in order. If the
-    /// answer makes no sense, each is asked about alone; where one alone meets an outage, a witness, as for
+    /// answer makes no sense, each is asked about alone; where a few meet an outage, a witness, as for
     /// [`Member::resolve_chunk`].
     ///
     /// # Errors
@@ -268,15 +271,17 @@ impl Member {
                 let ask = |one| self.prove_once(one, priority).boxed();
                 each_alone(self.turn(), ids, ask, Proof::Failed).await
             }
-            Err(error) if is_away(&error) && ids.len() == 1 => {
-                let Some(witness) = self.witness(&ids[0]) else {
+            Err(error) if is_away(&error) && ids.len() < MANY_FAIL => {
+                let asked: Vec<_> = ids.iter().map(|id| fold(id)).collect();
+                let Some(witness) = self.witness(&asked) else {
                     return Err(error);
                 };
                 let proofs = self.prove_once(&[witness], priority).await?;
                 if proofs.iter().any(|proof| proof.failure().is_some()) {
                     return Err(error);
                 }
-                Ok(vec![Proof::Failed(error)])
+                let each = |_| Proof::Failed(error.for_another_call());
+                Ok(ids.iter().map(each).collect())
             }
             proofs => proofs,
         }
@@ -286,17 +291,18 @@ impl Member {
         self.turns.fetch_add(1, Ordering::Relaxed)
     }
 
-    /// The id of an account that the provider has found before, and that nobody calls `but`.
-    fn witness(&self, but: &str) -> Option<String> {
-        let but = fold(but);
+    /// The id of an account that the provider has found before, and that is not called any of these: another one each time,
+    /// or one that cannot be read either would be asked about for ever.
+    fn witness(&self, asked: &[String]) -> Option<String> {
         let seen = self.seen.lock().unwrap_or_else(PoisonError::into_inner);
         let is_other = |account: &&Account| {
             let spellings = [&account.id, &account.name].into_iter();
-            !spellings.chain(&account.spellings).any(|s| fold(s) == but)
+            let mut spellings = spellings.chain(&account.spellings);
+            !spellings.any(|s| asked.contains(&fold(s)))
         };
-        seen.values()
-            .find(is_other)
-            .map(|account| account.id.clone())
+        let others: Vec<&Account> = seen.values().filter(is_other).collect();
+        let turn = self.turn().checked_rem(others.len())?;
+        Some(others[turn].id.clone())
     }
 
     async fn prove_once(&self, ids: &[String], priority: Priority) -> Result<Vec<Proof>, Error> {

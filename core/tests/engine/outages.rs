@@ -107,19 +107,23 @@ async fn ends(world: &World) -> Ended {
 }
 
 #[tokio::test(start_paused = true)]
-async fn one_person_who_is_always_unreachable_is_parked_and_the_run_ends() {
-    for subjects_per_read in [1, 20] {
-        let world = World::new(|b| b.subjects_per_read(subjects_per_read));
-        world.idp().down_about("dan@example.com");
-        world
-            .order(&["ada@example.com", "dan@example.com", "eve@example.com"])
-            .await;
+async fn a_few_who_are_always_unreachable_are_parked_and_the_run_ends() {
+    for (unreachable, subjects_per_read) in [(1, 1), (1, 20), (3, 1), (3, 20)] {
+        let mut world = World::new(|b| b.subjects_per_read(subjects_per_read));
+        world.canary = false;
+        let down = (0..unreachable).map(|n| format!("down{n}@example.com"));
+        let people: Vec<String> = down.chain(people(5)).collect();
+        for down in &people[..unreachable] {
+            world.idp().down_about(down);
+        }
+        let people: Vec<&str> = people.iter().map(String::as_str).collect();
+        world.order(&people).await;
         assert_eq!(ends(&world).await, Ended::Finished);
-        assert_eq!(
-            world.states(),
-            [JobState::Confirmed, JobState::Parked, JobState::Confirmed]
-        );
-        assert_eq!(world.idp().calls_about("dan"), 0);
+        let states = world.states();
+        let (down, others) = states.split_at(unreachable);
+        assert!(down.iter().all(|s| *s == JobState::Parked), "{states:?}");
+        assert_eq!(others, [JobState::Confirmed; 5]);
+        assert!(world.idp().revoke_calls() == 5);
     }
 }
 
@@ -127,15 +131,16 @@ async fn one_person_who_is_always_unreachable_is_parked_and_the_run_ends() {
 async fn evidence_of_one_that_is_always_unreachable_is_given_up_and_the_run_ends() {
     for subjects_per_read in [1, 20] {
         let world = World::new(|b| b.subjects_per_read(subjects_per_read));
-        // By its id only: it is found, and its evidence is not.
+        // By their ids only: they are found, and their evidence is not.
         world.idp().down_about("dan");
-        world.order(&["ada@example.com", "dan@example.com"]).await;
+        world.idp().down_about("eve");
+        world
+            .order(&["ada@example.com", "dan@example.com", "eve@example.com"])
+            .await;
         assert_eq!(ends(&world).await, Ended::Finished);
         let evidence: Vec<_> = world.jobs().iter().map(|job| job.evidence).collect();
-        assert_eq!(
-            evidence,
-            [EvidenceState::Verified, EvidenceState::Unverified]
-        );
+        let (verified, not) = (EvidenceState::Verified, EvidenceState::Unverified);
+        assert_eq!(evidence, [verified, not, not]);
     }
 }
 
