@@ -5,18 +5,16 @@ use std::fmt;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
-use futures_util::{FutureExt as _, StreamExt, TryStreamExt, stream};
+use futures_util::{StreamExt, TryStreamExt, stream};
 use jiff::Timestamp;
 use tokio_util::sync::CancellationToken;
 
-use super::desk::MANY_FAIL;
+use super::asking::{LookUp, Proving, ask};
 use super::fleet::{ConfiguredProvider, Quota};
 use super::gate::Gate;
 use super::lane::{Lane, LaneFault, LaneSettings, Permit, Role};
 use super::protected::Protected;
-use super::reads::{
-    each_alone, is_away, is_strange, one_each, reported, reported_each, unless_down,
-};
+use super::reads::reported;
 use crate::budget::{Budget, Cost};
 use crate::clock::Clock;
 use crate::connector::Roles;
@@ -197,34 +195,14 @@ impl Member {
         Ok(answers.into_iter().flatten().collect())
     }
 
-    /// One call of [`Member::resolve`]: at most as many subjects as one read takes. If its answer makes no sense, each is
-    /// asked about alone. Where a few meet nothing but an outage, a witness is asked about: if that is answered, each failure
-    /// is its subject's own.
+    /// One call of [`Member::resolve`]: at most as many subjects as one read takes, as [`ask`] does. Keeps in mind who was
+    /// found.
     pub(super) async fn resolve_chunk(
         &self,
         subjects: &[Subject],
         priority: Priority,
     ) -> Result<Vec<Resolution>, Error> {
-        let answers = match self.resolve_once(subjects, priority).await {
-            Err(error) if is_strange(&error) && subjects.len() > 1 => {
-                let ask = |one| self.resolve_once(one, priority).boxed();
-                each_alone(self.turn(), subjects, ask, Resolution::Failed).await?
-            }
-            Err(error) if is_away(&error) && subjects.len() < MANY_FAIL => {
-                let asked: Vec<_> = subjects.iter().map(Subject::folded).collect();
-                let witness = self.witness(&asked);
-                let Some(Ok(witness)) = witness.map(|id| Subject::from_id(&id)) else {
-                    return Err(error);
-                };
-                let answers = self.resolve_once(&[witness], priority).await?;
-                if answers.iter().any(|answer| answer.failure().is_some()) {
-                    return Err(error);
-                }
-                let each = |_| Resolution::Failed(error.for_another_call());
-                return Ok(subjects.iter().map(each).collect());
-            }
-            answers => answers?,
-        };
+        let answers = ask::<LookUp>(self, subjects, priority).await?;
         let mut seen = self.seen.lock().unwrap_or_else(PoisonError::into_inner);
         for answer in &answers {
             if let Resolution::Found(account) = answer
@@ -236,28 +214,7 @@ impl Member {
         Ok(answers)
     }
 
-    async fn resolve_once(
-        &self,
-        subjects: &[Subject],
-        priority: Priority,
-    ) -> Result<Vec<Resolution>, Error> {
-        let Some(directory) = &self.roles.directory else {
-            return Err(no_directory());
-        };
-        let people = subjects.len() as u32;
-        let cost = self.descriptor.first_cost.resolve.times(people);
-        let (permit, cx) = self.admit(Role::Resolve, cost, people, priority).await?;
-        let answers = directory
-            .resolve(&cx, subjects)
-            .await
-            .and_then(|answers| one_each("resolve", answers, subjects.len()))
-            .and_then(|answers| unless_down(answers, Resolution::failure));
-        reported_each(permit, answers, Resolution::failure)
-    }
-
-    /// Reads the evidence of accounts, at most as many as one read takes: exactly one answer for each, in order. If the
-    /// answer makes no sense, each is asked about alone; where a few meet an outage, a witness, as for
-    /// [`Member::resolve_chunk`].
+    /// Reads the evidence of accounts, at most as many as one read takes, as [`ask`] does.
     ///
     /// # Errors
     /// The call's as a whole, or the fault the lane has; `ConfigInvalid` where the provider has no evidence.
@@ -266,34 +223,17 @@ impl Member {
         ids: &[String],
         priority: Priority,
     ) -> Result<Vec<Proof>, Error> {
-        match self.prove_once(ids, priority).await {
-            Err(error) if is_strange(&error) && ids.len() > 1 => {
-                let ask = |one| self.prove_once(one, priority).boxed();
-                each_alone(self.turn(), ids, ask, Proof::Failed).await
-            }
-            Err(error) if is_away(&error) && ids.len() < MANY_FAIL => {
-                let asked: Vec<_> = ids.iter().map(|id| fold(id)).collect();
-                let Some(witness) = self.witness(&asked) else {
-                    return Err(error);
-                };
-                let proofs = self.prove_once(&[witness], priority).await?;
-                if proofs.iter().any(|proof| proof.failure().is_some()) {
-                    return Err(error);
-                }
-                let each = |_| Proof::Failed(error.for_another_call());
-                Ok(ids.iter().map(each).collect())
-            }
-            proofs => proofs,
-        }
+        ask::<Proving>(self, ids, priority).await
     }
 
-    fn turn(&self) -> usize {
+    /// Another number each time.
+    pub(super) fn turn(&self) -> usize {
         self.turns.fetch_add(1, Ordering::Relaxed)
     }
 
     /// The id of an account that the provider has found before, and that is not called any of these: another one each time,
     /// or one that cannot be read either would be asked about for ever.
-    fn witness(&self, asked: &[String]) -> Option<String> {
+    pub(super) fn witness(&self, asked: &[String]) -> Option<String> {
         let seen = self.seen.lock().unwrap_or_else(PoisonError::into_inner);
         let is_other = |account: &&Account| {
             let spellings = [&account.id, &account.name].into_iter();
@@ -303,21 +243,6 @@ impl Member {
         let others: Vec<&Account> = seen.values().filter(is_other).collect();
         let turn = self.turn().checked_rem(others.len())?;
         Some(others[turn].id.clone())
-    }
-
-    async fn prove_once(&self, ids: &[String], priority: Priority) -> Result<Vec<Proof>, Error> {
-        let Some(evidence) = &self.roles.evidence else {
-            return Err(no_role("evidence", "this provider shows no evidence"));
-        };
-        let people = ids.len() as u32;
-        let cost = self.descriptor.first_cost.evidence.times(people);
-        let (permit, cx) = self.admit(Role::Evidence, cost, people, priority).await?;
-        let proofs = evidence
-            .read(&cx, ids)
-            .await
-            .and_then(|proofs| one_each("evidence", proofs, ids.len()))
-            .and_then(|proofs| unless_down(proofs, Proof::failure));
-        reported_each(permit, proofs, Proof::failure)
     }
 
     /// Every member of a group, all pages, nested groups included.
@@ -496,11 +421,14 @@ fn stopped(fault: &LaneFault) -> Error {
     }
 }
 
+/// What is said where people cannot be looked up.
+pub(super) const NO_DIRECTORY: &str = "this provider cannot look people up";
+
 fn no_directory() -> Error {
-    no_role("resolve", "this provider cannot look people up")
+    no_role("resolve", NO_DIRECTORY)
 }
 
-fn no_role(operation: &'static str, message: &str) -> Error {
+pub(super) fn no_role(operation: &'static str, message: &str) -> Error {
     Error::new(ErrorKind::ConfigInvalid, Retry::Never, operation, message)
 }
 

@@ -12,6 +12,7 @@
 //!
 //! Every `select!` is biased: what ends the work comes first, and the same seed gives the same run.
 
+mod asking;
 mod call;
 mod claims;
 mod classify;

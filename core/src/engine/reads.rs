@@ -1,7 +1,5 @@
 //! What a read of many people shows: of each of them, and of their provider's health.
 
-use futures_util::future::BoxFuture;
-
 use super::classify::{badness, verdict_of};
 use super::lane::{Permit, Verdict};
 use crate::error::{Error, ErrorKind, Retry};
@@ -92,49 +90,6 @@ pub(super) fn is_strange(error: &Error) -> bool {
             error.kind(),
             ErrorKind::InvalidResponse | ErrorKind::Unexpected
         )
-}
-
-/// Asks about each subject alone, where the answer about all of them made no sense: whoever it was takes nobody along.
-/// `ask` is one call, and `fails` what its failure means for the subject; `turn` is another number each time.
-///
-/// # Errors
-/// When three of them, others each time, all fail in the same way, alone as well: then it is not one subject's affair, and
-/// the others are not asked. And when a person must act.
-pub(super) async fn each_alone<'a, A, T>(
-    turn: usize,
-    asked: &'a [A],
-    ask: impl Fn(&'a [A]) -> BoxFuture<'a, Result<Vec<T>, Error>>,
-    fails: fn(Error) -> T,
-) -> Result<Vec<T>, Error> {
-    let count = asked.len();
-    let mut answers: Vec<Option<T>> = asked.iter().map(|_| None).collect();
-    let mut is_understood = false;
-    let (mut strange, mut down) = (0, 0);
-    let sample = [0, count / 3, 2 * count / 3].map(|place| (turn + place) % count);
-    for i in sample.into_iter().chain(0..count) {
-        if answers[i].is_some() {
-            continue;
-        }
-        match ask(&asked[i..=i]).await {
-            Ok(mut one) => {
-                is_understood = true;
-                answers[i] = one.pop();
-            }
-            Err(error) if is_strange(&error) || is_down(&error) => {
-                if is_strange(&error) {
-                    strange += 1;
-                } else {
-                    down += 1;
-                }
-                if !is_understood && strange.max(down) == count.min(3) {
-                    return Err(error);
-                }
-                answers[i] = Some(fails(error));
-            }
-            Err(error) => return Err(error),
-        }
-    }
-    Ok(answers.into_iter().flatten().collect())
 }
 
 /// Whether a failure looks like an outage: of the provider, or of what one subject needs there.

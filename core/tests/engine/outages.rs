@@ -155,3 +155,21 @@ async fn what_may_have_been_done_is_called_again_where_its_evidence_stays_unreac
     assert_eq!(world.states(), [JobState::Confirmed; 2]);
     assert_eq!(world.idp().calls_about("dan"), 2);
 }
+
+#[tokio::test(start_paused = true)]
+async fn a_witness_that_is_answered_strangely_parks_nobody() {
+    let world = World::plain();
+    world.order(&["wit@example.com"]).await;
+    let engine = world.engine().await;
+    let run = engine.run(Goal::Everything, &Stop::new()).await;
+    assert_eq!(run.ok(), Some(Ended::Finished));
+
+    // The provider is down for some minutes, and shows a page whenever the only witness is asked about.
+    world.idp().panic_about("wit");
+    let away = (ErrorKind::Unavailable, SAFE);
+    world.idp().fail_look_ups_of("ada@example.com", &[away; 12]);
+    world.order(&["ada@example.com"]).await;
+    let run = engine.run(Goal::Everything, &Stop::new()).await;
+    assert_eq!(run.ok(), Some(Ended::Finished));
+    assert_eq!(world.states(), [JobState::Confirmed; 2]);
+}
