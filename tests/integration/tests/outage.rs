@@ -138,7 +138,7 @@ async fn ctrl_c_twice_leaves_at_once_and_loses_nobody() {
     running.signal("INT");
     running.until_it_says("Stopping");
     running.signal("INT");
-    let ran = running.ends_within(Duration::from_secs(30)).exits(5);
+    let ran = running.ends_within(Duration::from_secs(5)).exits(5);
     assert!(
         ran.stderr.contains("`rescind run` continues"),
         "{}",
